@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"hash"
 	"io"
+	"iter"
 	"time"
 
 	"tallyman/internal/fault"
@@ -230,6 +231,27 @@ func ReadAll(ctx context.Context, s Store, ref Ref) ([]byte, error) {
 		}
 		if len(b) == cap(b) {
 			b = append(b, 0)[:len(b)]
+		}
+	}
+}
+
+// All returns what a Store lists, in pages of a size. An error ends it.
+func All(ctx context.Context, s Store, limit int) iter.Seq2[Item, error] {
+	return func(yield func(Item, error) bool) {
+		for after := Key(""); ; {
+			items, next, err := s.List(ctx, after, limit)
+			if err != nil {
+				yield(Item{}, err)
+				return
+			}
+			for _, it := range items {
+				if !yield(it, nil) {
+					return
+				}
+			}
+			if after = next; next == "" {
+				return
+			}
 		}
 	}
 }

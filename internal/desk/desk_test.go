@@ -10,6 +10,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/iotest"
 	"time"
 
 	"tallyman/internal/blob"
@@ -63,15 +64,11 @@ func placeWith(t *testing.T, reader *intake.Reader, limits desk.Limits) *place {
 func (p *place) stored(t *testing.T) int {
 	t.Helper()
 	n := 0
-	for after := blob.Key(""); ; {
-		items, next, err := p.contents.List(t.Context(), after, 1000)
+	for _, err := range blob.All(t.Context(), p.contents, 1000) {
 		must.OK(t, err)
-		n += len(items)
-		if next == "" {
-			return n
-		}
-		after = next
+		n++
 	}
+	return n
 }
 
 // settles waits until n contents are stored: their deletion goes on after an answer.
@@ -110,33 +107,62 @@ func (p *place) receive(ctx context.Context, in *desk.Incoming, slot session.Slo
 	return nil
 }
 
-func (p *place) attachBills(ctx context.Context, st session.State, add bool, files []file, progress func(intake.Progress)) (session.State, error) {
+// attach uploads files, which a function attaches.
+func (p *place) attach(ctx context.Context, st session.State, slot session.Slot, files []file, attach func(*desk.Incoming) (session.State, *sheet.Sheet, error)) (session.State, error) {
 	in, err := p.Receive(ctx, st.Key.Owner)
 	if err != nil {
 		return st, err
 	}
 	defer in.Discard()
-	if err := p.receive(ctx, in, session.BOL, files); err != nil {
+	if err := p.receive(ctx, in, slot, files); err != nil {
 		return st, err
 	}
-	st, _, err = p.AttachBills(ctx, st, add, in, progress)
+	st, _, err = attach(in)
 	return st, err
+}
+
+func (p *place) attachBills(ctx context.Context, st session.State, add bool, files ...file) (session.State, error) {
+	return p.attach(ctx, st, session.BOL, files, func(in *desk.Incoming) (session.State, *sheet.Sheet, error) {
+		return p.AttachBills(ctx, st, add, in, nil)
+	})
 }
 
 func (p *place) attachOrders(ctx context.Context, st session.State, f file) (session.State, error) {
-	in, err := p.Receive(ctx, st.Key.Owner)
-	if err != nil {
-		return st, err
-	}
-	defer in.Discard()
-	if err := p.receive(ctx, in, session.Orders, []file{f}); err != nil {
-		return st, err
-	}
-	st, _, err = p.AttachOrders(ctx, st, false, in)
-	return st, err
+	return p.attach(ctx, st, session.Orders, []file{f}, func(in *desk.Incoming) (session.State, *sheet.Sheet, error) {
+		return p.AttachOrders(ctx, st, false, in)
+	})
 }
 
 func key(id string) session.Key { return session.Key{Owner: session.Local, ID: session.ID(id)} }
+
+// open, bills and orders do what must succeed.
+func (p *place) open(t *testing.T, k session.Key) session.State {
+	t.Helper()
+	st, err := p.Open(t.Context(), k, session.Named)
+	must.OK(t, err)
+	return st
+}
+
+func (p *place) bills(t *testing.T, st session.State, add bool, files ...file) session.State {
+	t.Helper()
+	st, err := p.attachBills(t.Context(), st, add, files...)
+	must.OK(t, err)
+	return st
+}
+
+func (p *place) orders(t *testing.T, st session.State, f file) session.State {
+	t.Helper()
+	st, err := p.attachOrders(t.Context(), st, f)
+	must.OK(t, err)
+	return st
+}
+
+// attached is a session with bills and orders.
+func (p *place) attached(t *testing.T, k session.Key, ship shipment) session.State {
+	t.Helper()
+	st := p.bills(t, p.open(t, k), false, upload("bol.pdf", ship.bills))
+	return p.orders(t, st, upload("orders.csv", ship.orders))
+}
 
 func (p *place) csv(t *testing.T, st session.State) string {
 	t.Helper()
@@ -147,9 +173,7 @@ func (p *place) csv(t *testing.T, st session.State) string {
 
 func csvOf(t *testing.T, s *sheet.Sheet) string {
 	t.Helper()
-	var b bytes.Buffer
-	must.OK(t, sheet.WriteCSV(&b, s))
-	return b.String()
+	return string(must.Written(t, func(w io.Writer) error { return sheet.WriteCSV(w, s) }))
 }
 
 func TestTheWholeWorkflow(t *testing.T) {
@@ -164,7 +188,9 @@ func TestTheWholeWorkflow(t *testing.T) {
 		t.Errorf("orders before bills: %v", err)
 	}
 	var last intake.Progress
-	st, err = p.attachBills(ctx, st, false, []file{upload("bol.pdf", ship.bills)}, func(at intake.Progress) { last = at })
+	st, err = p.attach(ctx, st, session.BOL, []file{upload("bol.pdf", ship.bills)}, func(in *desk.Incoming) (session.State, *sheet.Sheet, error) {
+		return p.AttachBills(ctx, st, false, in, func(at intake.Progress) { last = at })
+	})
 	must.OK(t, err)
 	if last.Bills != 6 || last.Lines != 30 {
 		t.Errorf("the last progress was %+v", last)
@@ -172,8 +198,7 @@ func TestTheWholeWorkflow(t *testing.T) {
 	if got := p.csv(t, st); got != string(ship.unmatched) {
 		t.Error("the sheet without orders is not the expected one")
 	}
-	st, err = p.attachOrders(ctx, st, upload("orders.csv", ship.orders))
-	must.OK(t, err)
+	st = p.orders(t, st, upload("orders.csv", ship.orders))
 	if got := p.csv(t, st); got != string(ship.expected) {
 		t.Error("the sheet with orders is not the expected one")
 	}
@@ -183,9 +208,8 @@ func TestTheWholeWorkflow(t *testing.T) {
 	fresh := desk.New(nil, p.contents, nil, desk.Limits{})
 	s, err := fresh.Sheet(ctx, st)
 	must.OK(t, err)
-	var b bytes.Buffer
-	if err := sheet.WriteCSV(&b, s); err != nil || b.String() != string(ship.expected) {
-		t.Errorf("the sheet from what was kept is not the expected one (%v)", err)
+	if csvOf(t, s) != string(ship.expected) {
+		t.Error("the sheet from what was kept is not the expected one")
 	}
 
 	list, err := p.Files(ctx, st)
@@ -219,16 +243,10 @@ func TestTheWholeWorkflow(t *testing.T) {
 func TestNewBillsDropTheOrdersAndAddedOnesKeepThem(t *testing.T) {
 	p, a, b := newPlace(t), newShipment(t, 1), newShipment(t, 2)
 	ctx := t.Context()
-	st, err := p.Open(ctx, key("x"), session.Named)
-	must.OK(t, err)
-	attached := func(next session.State, err error) {
-		t.Helper()
-		must.OK(t, err)
-		st = next
-	}
-	attached(p.attachBills(ctx, st, false, []file{upload("a.pdf", a.bills)}, nil))
-	attached(p.attachOrders(ctx, st, upload("a.csv", a.orders)))
-	attached(p.attachBills(ctx, st, true, []file{upload("b.pdf", b.bills)}, nil))
+	st := p.open(t, key("x"))
+	st = p.bills(t, st, false, upload("a.pdf", a.bills))
+	st = p.orders(t, st, upload("a.csv", a.orders))
+	st = p.bills(t, st, true, upload("b.pdf", b.bills))
 	if len(st.BOL) != 2 || st.Orders == nil {
 		t.Fatalf("after adding: %d files, orders %v", len(st.BOL), st.Orders)
 	}
@@ -242,7 +260,7 @@ func TestNewBillsDropTheOrdersAndAddedOnesKeepThem(t *testing.T) {
 			t.Errorf("a line of file %d has its style in file %d", row.Line.File, row.Line.Style.File)
 		}
 	}
-	attached(p.attachBills(ctx, st, false, []file{upload("b.pdf", b.bills)}, nil))
+	st = p.bills(t, st, false, upload("b.pdf", b.bills))
 	if len(st.BOL) != 1 || st.Orders != nil {
 		t.Errorf("after replacing: %d files, orders %v", len(st.BOL), st.Orders)
 	}
@@ -255,12 +273,7 @@ func TestNewBillsDropTheOrdersAndAddedOnesKeepThem(t *testing.T) {
 func TestAFailedUploadLeavesTheSessionAsItWas(t *testing.T) {
 	p, ship := newPlace(t), newShipment(t, 1)
 	ctx := t.Context()
-	st, err := p.Open(ctx, key("x"), session.Named)
-	must.OK(t, err)
-	st, err = p.attachBills(ctx, st, false, []file{upload("bol.pdf", ship.bills)}, nil)
-	must.OK(t, err)
-	st, err = p.attachOrders(ctx, st, upload("orders.csv", ship.orders))
-	must.OK(t, err)
+	st := p.attached(t, key("x"), ship)
 	broken := errors.New("the client hung up")
 	for _, c := range []struct {
 		name string
@@ -268,15 +281,15 @@ func TestAFailedUploadLeavesTheSessionAsItWas(t *testing.T) {
 		code fault.Code
 	}{
 		{"not a PDF", func() error {
-			_, err := p.attachBills(ctx, st, false, []file{upload("x.pdf", []byte("hello"))}, nil)
+			_, err := p.attachBills(ctx, st, false, upload("x.pdf", []byte("hello")))
 			return err
 		}, fault.NotAPDF},
 		{"the second of two is not a PDF", func() error {
-			_, err := p.attachBills(ctx, st, true, []file{upload("b.pdf", ship.bills), upload("x.pdf", []byte("hello"))}, nil)
+			_, err := p.attachBills(ctx, st, true, upload("b.pdf", ship.bills), upload("x.pdf", []byte("hello")))
 			return err
 		}, fault.NotAPDF},
 		{"half a PDF", func() error {
-			_, err := p.attachBills(ctx, st, false, []file{upload("x.pdf", ship.bills[:len(ship.bills)/2])}, nil)
+			_, err := p.attachBills(ctx, st, false, upload("x.pdf", ship.bills[:len(ship.bills)/2]))
 			return err
 		}, fault.DamagedPDF},
 		{"orders without key columns", func() error {
@@ -284,12 +297,12 @@ func TestAFailedUploadLeavesTheSessionAsItWas(t *testing.T) {
 			return err
 		}, fault.MissingColumns},
 		{"an upload that breaks off", func() error {
-			_, err := p.attachBills(ctx, st, false, []file{{name: "x.pdf",
-				content: io.MultiReader(bytes.NewReader(ship.bills[:100]), errReader{broken})}}, nil)
+			_, err := p.attachBills(ctx, st, false, file{name: "x.pdf",
+				content: io.MultiReader(bytes.NewReader(ship.bills[:100]), iotest.ErrReader(broken))})
 			return err
 		}, fault.Internal},
 		{"nothing", func() error {
-			_, err := p.attachBills(ctx, st, false, nil, nil)
+			_, err := p.attachBills(ctx, st, false)
 			return err
 		}, fault.NoUpload},
 	} {
@@ -306,10 +319,6 @@ func TestAFailedUploadLeavesTheSessionAsItWas(t *testing.T) {
 	}
 	p.settles(t, 4)
 }
-
-type errReader struct{ err error }
-
-func (r errReader) Read([]byte) (int, error) { return 0, r.err }
 
 // gate is an upload that waits in the middle until it is released.
 type gate struct {
@@ -348,12 +357,11 @@ func TestAResetDuringAnUploadWins(t *testing.T) {
 			return errors.Join(err, err2)
 		},
 	} {
-		st, err := p.Open(ctx, key("x"), session.Named)
-		must.OK(t, err)
+		st := p.open(t, key("x"))
 		g := newGate(ship.bills)
 		done := make(chan error)
 		go func() {
-			_, err := p.attachBills(ctx, st, false, []file{{name: "bol.pdf", content: g}}, nil)
+			_, err := p.attachBills(ctx, st, false, file{name: "bol.pdf", content: g})
 			done <- err
 		}()
 		<-g.reached
@@ -372,16 +380,13 @@ func TestAResetDuringAnUploadWins(t *testing.T) {
 func TestReadingAgainKeepsTheSheet(t *testing.T) {
 	p, ship := newPlace(t), newShipment(t, 1)
 	ctx := t.Context()
-	st, err := p.Open(ctx, key("x"), session.Named)
-	must.OK(t, err)
+	st := p.open(t, key("x"))
 	if _, _, err := p.Reread(ctx, st); fault.CodeOf(err) != desk.NoBOL {
 		t.Errorf("reading nothing again: %v", err)
 	}
-	st, err = p.attachBills(ctx, st, false, []file{upload("bol.pdf", ship.bills)}, nil)
-	must.OK(t, err)
-	st, err = p.attachOrders(ctx, st, upload("orders.csv", ship.orders))
-	must.OK(t, err)
-	st, _, err = p.Reread(ctx, st)
+	st = p.bills(t, st, false, upload("bol.pdf", ship.bills))
+	st = p.orders(t, st, upload("orders.csv", ship.orders))
+	st, _, err := p.Reread(ctx, st)
 	must.OK(t, err)
 	if got := p.csv(t, st); got != string(ship.expected) {
 		t.Error("the sheet is another one after reading again")
@@ -392,12 +397,9 @@ func TestReadingAgainKeepsTheSheet(t *testing.T) {
 func TestFilesOfOneNameAreToldApart(t *testing.T) {
 	p, ship := newPlace(t), newShipment(t, 1)
 	ctx := t.Context()
-	st, err := p.Open(ctx, key("x"), session.Named)
-	must.OK(t, err)
-	st, err = p.attachBills(ctx, st, false, []file{
-		upload("bol.pdf", ship.bills), upload("bol.pdf", ship.bills), upload(desk.SheetName, ship.bills), upload("../../etc/passwd", ship.bills),
-	}, nil)
-	must.OK(t, err)
+	st := p.open(t, key("x"))
+	st = p.bills(t, st, false,
+		upload("bol.pdf", ship.bills), upload("bol.pdf", ship.bills), upload(desk.SheetName, ship.bills), upload("../../etc/passwd", ship.bills))
 	list, err := p.Files(ctx, st)
 	must.OK(t, err)
 	seen := map[string]bool{}
@@ -419,10 +421,8 @@ func TestFilesOfOneNameAreToldApart(t *testing.T) {
 func TestAPageOfASessionAsAPicture(t *testing.T) {
 	p, ship := newPlace(t), newShipment(t, 1)
 	ctx := t.Context()
-	st, err := p.Open(ctx, key("x"), session.Named)
-	must.OK(t, err)
-	st, err = p.attachBills(ctx, st, false, []file{upload("bol.pdf", ship.bills)}, nil)
-	must.OK(t, err)
+	st := p.open(t, key("x"))
+	st = p.bills(t, st, false, upload("bol.pdf", ship.bills))
 	pic, err := p.Picture(ctx, st, 0, 1, 300)
 	if err != nil || !bytes.HasPrefix(pic.PNG, []byte("\x89PNG")) || pic.PageWidth != 612 || pic.PageHeight != 792 {
 		t.Errorf("%+v, %v", pic, err)
@@ -437,29 +437,25 @@ func TestAPageOfASessionAsAPicture(t *testing.T) {
 func TestSessionsAtOnceDoNotMix(t *testing.T) {
 	p := newPlace(t)
 	ships := []shipment{newShipment(t, 1), newShipment(t, 2)}
-	var wg sync.WaitGroup
-	for i := range 12 {
-		wg.Go(func() {
-			ctx := context.Background()
-			ship := ships[i%2]
-			k := key(string(rune('a' + i)))
-			st, _, err := p.Begin(ctx, k, session.Named)
-			if err == nil {
-				st, err = p.attachBills(ctx, st, false, []file{upload("bol.pdf", ship.bills)}, nil)
-			}
-			if err == nil {
-				st, err = p.attachOrders(ctx, st, upload("orders.csv", ship.orders))
-			}
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			if got := p.csv(t, st); got != string(ship.expected) {
-				t.Errorf("session %s has another one's sheet", k.ID)
-			}
-		})
-	}
-	wg.Wait()
+	must.AtOnce(12, func(i int) {
+		ctx := context.Background()
+		ship := ships[i%2]
+		k := key(string(rune('a' + i)))
+		st, _, err := p.Begin(ctx, k, session.Named)
+		if err == nil {
+			st, err = p.attachBills(ctx, st, false, upload("bol.pdf", ship.bills))
+		}
+		if err == nil {
+			st, err = p.attachOrders(ctx, st, upload("orders.csv", ship.orders))
+		}
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		if got := p.csv(t, st); got != string(ship.expected) {
+			t.Errorf("session %s has another one's sheet", k.ID)
+		}
+	})
 }
 
 // Orders, and bills to add, belong to the bills that the session had when the upload
@@ -470,17 +466,14 @@ func TestAnUploadBesideBillsThatWereReplacedMeanwhileIsRefused(t *testing.T) {
 	// This desk does not know of the change yet.
 	other := *p
 	other.Desk = desk.New(p.sessions, p.contents, p.reader, desk.Limits{})
-	empty, err := p.Open(ctx, key("x"), session.Named)
-	must.OK(t, err)
-	old, err := p.attachBills(ctx, empty, false, []file{upload("1.pdf", first.bills)}, nil)
-	must.OK(t, err)
-	now, err := p.attachBills(ctx, empty, false, []file{upload("2.pdf", second.bills)}, nil)
-	must.OK(t, err)
+	empty := p.open(t, key("x"))
+	old := p.bills(t, empty, false, upload("1.pdf", first.bills))
+	now := p.bills(t, empty, false, upload("2.pdf", second.bills))
 	p.settles(t, 2)
 	if _, err := other.attachOrders(ctx, old, upload("o.csv", first.orders)); fault.CodeOf(err) != session.Changed {
 		t.Fatalf("orders: %v", err)
 	}
-	if _, err := other.attachBills(ctx, old, true, []file{upload("3.pdf", first.bills)}, nil); fault.CodeOf(err) != session.Changed {
+	if _, err := other.attachBills(ctx, old, true, upload("3.pdf", first.bills)); fault.CodeOf(err) != session.Changed {
 		t.Fatalf("bills to add: %v", err)
 	}
 	p.settles(t, 2)
@@ -488,21 +481,20 @@ func TestAnUploadBesideBillsThatWereReplacedMeanwhileIsRefused(t *testing.T) {
 		t.Errorf("after the refusals: %+v, %v", st, err)
 	}
 	// Bills that were added or read again leave those that were there.
-	_, err = p.attachBills(ctx, now, true, []file{upload("3.pdf", first.bills)}, nil)
-	must.OK(t, err)
-	_, _, err = p.Reread(ctx, now)
+	p.bills(t, now, true, upload("3.pdf", first.bills))
+	_, _, err := p.Reread(ctx, now)
 	must.OK(t, err)
 	got, err := other.attachOrders(ctx, now, upload("o.csv", second.orders))
 	if err != nil || len(got.BOL) != 2 || got.Orders == nil {
 		t.Errorf("orders for bills that others were added to: %+v, %v", got, err)
 	}
-	if got, err = other.attachBills(ctx, empty, true, []file{upload("4.pdf", first.bills)}, nil); err != nil || len(got.BOL) != 3 {
+	if got, err = other.attachBills(ctx, empty, true, upload("4.pdf", first.bills)); err != nil || len(got.BOL) != 3 {
 		t.Errorf("bills to add to a session that had none: %+v, %v", got, err)
 	}
 	_, _, err = p.Begin(ctx, key("x"), session.Named)
 	must.OK(t, err)
 	p.settles(t, 0)
-	if _, err := other.attachBills(ctx, old, true, []file{upload("3.pdf", first.bills)}, nil); fault.CodeOf(err) != session.Superseded {
+	if _, err := other.attachBills(ctx, old, true, upload("3.pdf", first.bills)); fault.CodeOf(err) != session.Superseded {
 		t.Errorf("after a reset: %v", err)
 	}
 }
@@ -510,13 +502,10 @@ func TestAnUploadBesideBillsThatWereReplacedMeanwhileIsRefused(t *testing.T) {
 func TestOneFileTwiceIsCountedAndSaidOnce(t *testing.T) {
 	p := newPlace(t)
 	ship := newShipment(t, 1)
-	st, err := p.Open(t.Context(), key("twice"), session.Named)
-	must.OK(t, err)
-	st, err = p.attachBills(t.Context(), st, false, []file{upload("a.pdf", ship.bills)}, nil)
-	must.OK(t, err)
+	st := p.open(t, key("twice"))
+	st = p.bills(t, st, false, upload("a.pdf", ship.bills))
 	once := p.csv(t, st)
-	st, err = p.attachBills(t.Context(), st, true, []file{upload("b.pdf", ship.bills)}, nil)
-	must.OK(t, err)
+	st = p.bills(t, st, true, upload("b.pdf", ship.bills))
 	if p.csv(t, st) != once {
 		t.Error("the sheet is another one")
 	}
@@ -530,10 +519,9 @@ func TestOneFileTwiceIsCountedAndSaidOnce(t *testing.T) {
 func TestOfOneBadFileAmongSeveralTheFateOfEachIsTold(t *testing.T) {
 	p := newPlace(t)
 	ship := newShipment(t, 1)
-	st, err := p.Open(t.Context(), key("fates"), session.Named)
-	must.OK(t, err)
+	st := p.open(t, key("fates"))
 	bad := func(name string) file { return upload(name, []byte("Dear Sir")) }
-	_, err = p.attachBills(t.Context(), st, false, []file{bad("x.pdf"), upload("good.pdf", ship.bills), bad("y.pdf")}, nil)
+	_, err := p.attachBills(t.Context(), st, false, bad("x.pdf"), upload("good.pdf", ship.bills), bad("y.pdf"))
 	if fault.CodeOf(err) != fault.NotAPDF {
 		t.Fatal(err)
 	}

@@ -17,18 +17,11 @@ func TestAMissingContentIsNoExpiredSession(t *testing.T) {
 	ctx := t.Context()
 	st, _, err := p.Begin(ctx, key("s"), session.Named)
 	must.OK(t, err)
-	st, err = p.attachBills(ctx, st, false, []file{upload("bol.pdf", ship.bills)}, nil)
-	must.OK(t, err)
+	st = p.bills(t, st, false, upload("bol.pdf", ship.bills))
 	p.settles(t, 2) // they are pending until after the answer
-	for after := blob.Key(""); ; {
-		items, next, err := p.contents.List(ctx, after, 100)
+	for it, err := range blob.All(ctx, p.contents, 100) {
 		must.OK(t, err)
-		for _, it := range items {
-			must.OK(t, p.contents.Delete(ctx, it.Key))
-		}
-		if after = next; next == "" {
-			break
-		}
+		must.OK(t, p.contents.Delete(ctx, it.Key))
 	}
 	p.Desk = desk.New(p.sessions, p.contents, p.reader, desk.Limits{}) // without a sheet in memory
 	sheet := func(st session.State) error {
@@ -47,7 +40,7 @@ func TestAMissingContentIsNoExpiredSession(t *testing.T) {
 	if _, err := p.attachOrders(ctx, st, upload("orders.csv", ship.orders)); fault.CodeOf(err) != blob.Damaged {
 		t.Errorf("orders beside the bills: %v", err)
 	}
-	if _, err := p.attachBills(ctx, st, false, []file{upload("bol.pdf", ship.bills)}, nil); err != nil {
+	if _, err := p.attachBills(ctx, st, false, upload("bol.pdf", ship.bills)); err != nil {
 		t.Errorf("uploading the bills again: %v", err)
 	}
 	_, err = p.Clear(ctx, key("s"))

@@ -59,7 +59,7 @@ func TestABillOfTwoPicturesIsOneBill(t *testing.T) {
 		for _, n := range numbers {
 			files = append(files, upload(fmt.Sprintf("photo%d.png", n), pictures[n-1]))
 		}
-		return p.attachBills(ctx, st, add, files, nil)
+		return p.attachBills(ctx, st, add, files...)
 	}
 	whole := func(what string, st session.State) {
 		t.Helper()

@@ -28,20 +28,6 @@ func (p *place) put(t *testing.T, owner session.Owner, text string) *profile.Pro
 	return now.Profile
 }
 
-// attached is a session of an owner with bills and orders.
-func (p *place) attached(t *testing.T, owner session.Owner, ship shipment) session.State {
-	t.Helper()
-	st, err := p.Open(t.Context(), session.Key{Owner: owner, ID: "x"}, session.Named)
-	if err == nil {
-		st, err = p.attachBills(t.Context(), st, false, []file{upload("bol.pdf", ship.bills)}, nil)
-	}
-	if err == nil {
-		st, err = p.attachOrders(t.Context(), st, upload("orders.csv", ship.orders))
-	}
-	must.OK(t, err)
-	return st
-}
-
 // pallets checks that each bill of a sheet has the pallets of its cube, and returns their
 // sum.
 func pallets(t *testing.T, sheet string, cube float64) (sum int) {
@@ -68,7 +54,7 @@ func TestTwoOwnersWithTwoProfilesGetTwoSheetsOfTheSameFiles(t *testing.T) {
 	p.put(t, "b", "[pallets]\ncube = 7.5\n[sheet]\nheadings = { \"Invoice No.\" = \"BOL\" }")
 	var states []session.State
 	for _, owner := range []session.Owner{"a", "b", "c"} {
-		states = append(states, p.attached(t, owner, ship))
+		states = append(states, p.attached(t, of(owner, "x"), ship))
 	}
 	for range 2 {
 		a, b, c := p.csv(t, states[0]), p.csv(t, states[1]), p.csv(t, states[2])
@@ -94,8 +80,7 @@ func TestASessionKeepsTheProfileOfItsBillsUntilTheyAreReadAgain(t *testing.T) {
 	p, ship := newPlace(t), newShipment(t, 1)
 	ctx := t.Context()
 	first := p.put(t, session.Local, "[pallets]\ncube = 20\n")
-	st, err := p.Open(ctx, key("x"), session.Named)
-	must.OK(t, err)
+	st := p.open(t, key("x"))
 	// The profile changes while the bills are uploaded, and again afterwards.
 	in, err := p.Receive(ctx, session.Local)
 	must.OK(t, err)
@@ -108,16 +93,14 @@ func TestASessionKeepsTheProfileOfItsBillsUntilTheyAreReadAgain(t *testing.T) {
 	}
 	second := p.put(t, session.Local, "[orders.columns]\nbill_number = [\"Num\"]\n[pallets]\ncube = 40\n")
 	for range 2 {
-		st, err = p.attachOrders(ctx, st, upload("orders.csv", ship.orders))
-		must.OK(t, err)
+		st = p.orders(t, st, upload("orders.csv", ship.orders))
 		pallets(t, p.csv(t, st), 20)
 		p.Spill()
 		pallets(t, p.csv(t, st), 20)
 	}
 	// More bills belong to the same workflow.
 	more := newShipment(t, 2)
-	st, err = p.attachBills(ctx, st, true, []file{upload("more.pdf", more.bills)}, nil)
-	must.OK(t, err)
+	st = p.bills(t, st, true, upload("more.pdf", more.bills))
 	if s, err := p.Sheet(ctx, st); err != nil || s.Profile() != first.Sheet.Version {
 		t.Errorf("after more bills the profile is %q (%v)", s.Profile(), err)
 	}
@@ -129,8 +112,7 @@ func TestASessionKeepsTheProfileOfItsBillsUntilTheyAreReadAgain(t *testing.T) {
 		t.Errorf("made again, the profile is %q (%v)", s.Profile(), err)
 	}
 	// New bills begin with the newest profile.
-	st, err = p.attachBills(ctx, st, false, []file{upload("bol.pdf", ship.bills)}, nil)
-	must.OK(t, err)
+	st = p.bills(t, st, false, upload("bol.pdf", ship.bills))
 	if s, err := p.Sheet(ctx, st); err != nil || s.Profile() != second.Sheet.Version {
 		t.Errorf("new bills have the profile %q (%v)", s.Profile(), err)
 	}
@@ -144,7 +126,7 @@ func (s shipment) renamed() []byte {
 func TestColumnsOfAnOrderExportAreMappedOnceOrRemembered(t *testing.T) {
 	p, ship := newPlace(t), newShipment(t, 1)
 	ctx := t.Context()
-	st := p.attached(t, session.Local, ship)
+	st := p.attached(t, key("x"), ship)
 	mapping := []string{"Num=bill number", "Boxed=Cartons", "goes WHERE=ship-to"}
 	attach := func(columns ...string) error {
 		in, err := p.Receive(ctx, session.Local)

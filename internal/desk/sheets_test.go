@@ -49,13 +49,7 @@ func (p *place) cold(contents blob.Store, limits desk.Limits) *desk.Desk {
 func withOrders(t *testing.T, p *place, id string) (session.State, shipment) {
 	t.Helper()
 	ship := newShipment(t, 1)
-	st, err := p.Open(t.Context(), session.Key{Owner: session.Local, ID: session.ID(id)}, session.Named)
-	must.OK(t, err)
-	st, err = p.attachBills(t.Context(), st, false, []file{upload("b.pdf", ship.bills)}, nil)
-	must.OK(t, err)
-	st, err = p.attachOrders(t.Context(), st, upload("o.csv", ship.orders))
-	must.OK(t, err)
-	return st, ship
+	return p.attached(t, key(id), ship), ship
 }
 
 func TestListingFilesMakesNoSheet(t *testing.T) {
@@ -82,8 +76,7 @@ func TestListingFilesMakesNoSheet(t *testing.T) {
 	}
 	// A size that was stored for other files is not used.
 	more := newShipment(t, 2)
-	late, err := p.attachBills(t.Context(), st, true, []file{upload("c.pdf", more.bills)}, nil)
-	must.OK(t, err)
+	late := p.bills(t, st, true, upload("c.pdf", more.bills))
 	late.BOL = []session.Input{late.BOL[1], late.BOL[0]}
 	csv, err := p.cold(p.contents, desk.Limits{}).CSV(t.Context(), late)
 	must.OK(t, err)
@@ -154,11 +147,9 @@ func TestASessionHoldsNoMoreLinesThanASheetMayHave(t *testing.T) {
 	p := newPlace(t) // shipments have 30 lines
 	ship, more := newShipment(t, 1), newShipment(t, 2)
 	limited := &place{Desk: p.cold(p.contents, desk.Limits{Lines: 40}), contents: p.contents, reader: p.reader, sessions: p.sessions}
-	st, err := limited.Open(t.Context(), session.Key{Owner: session.Local, ID: "s"}, session.Named)
-	must.OK(t, err)
-	st, err = limited.attachBills(t.Context(), st, false, []file{upload("b.pdf", ship.bills)}, nil)
-	must.OK(t, err)
-	_, err = limited.attachBills(t.Context(), st, true, []file{upload("c.pdf", more.bills)}, nil)
+	st := limited.open(t, key("s"))
+	st = limited.bills(t, st, false, upload("b.pdf", ship.bills))
+	_, err := limited.attachBills(t.Context(), st, true, upload("c.pdf", more.bills))
 	if f, ok := errors.AsType[*fault.Error](err); !ok || f.Code != fault.TooLarge || !strings.Contains(f.Message, "60 lines") {
 		t.Errorf("%v", err)
 	}
@@ -183,20 +174,17 @@ func TestTheSheetOfWhatWasRemovedIsNotKept(t *testing.T) {
 		t.Helper()
 		st, _, err := p.Begin(ctx, key(id), session.Named)
 		must.OK(t, err)
-		bills, err = p.attachBills(ctx, st, false, []file{upload("bol.pdf", ship.bills)}, nil)
-		must.OK(t, err)
-		both, err = p.attachOrders(ctx, bills, upload("orders.csv", ship.orders))
-		must.OK(t, err)
+		bills = p.bills(t, st, false, upload("bol.pdf", ship.bills))
+		both = p.orders(t, bills, upload("orders.csv", ship.orders))
 		return bills, both
 	}
 	other, otherBoth := attach("other")
 	bills, both := attach("s")
-	again, err := p.attachBills(ctx, both, false, []file{upload("bol.pdf", ship.bills)}, nil)
-	must.OK(t, err)
+	again := p.bills(t, both, false, upload("bol.pdf", ship.bills))
 	p.settles(t, 6) // each file, and what was read from it
 	gone(bills, "the bills were replaced")
 	gone(both, "the bills were replaced and the orders dropped")
-	_, err = p.Clear(ctx, key("s"))
+	_, err := p.Clear(ctx, key("s"))
 	must.OK(t, err)
 	p.settles(t, 4)
 	gone(again, "the session was cleared")
@@ -246,12 +234,7 @@ func TestWhatAnotherVersionStoredIsReadAgain(t *testing.T) {
 // when none does.
 func TestASheetThatIsUsedIsSharedAndItsMemoryIsGivenBack(t *testing.T) {
 	p, ship := newPlace(t), newShipment(t, 1)
-	st, err := p.Open(t.Context(), key("x"), session.Named)
-	must.OK(t, err)
-	st, err = p.attachBills(t.Context(), st, false, []file{upload("a.pdf", ship.bills)}, nil)
-	must.OK(t, err)
-	st, err = p.attachOrders(t.Context(), st, upload("o.csv", ship.orders))
-	must.OK(t, err)
+	st := p.attached(t, key("x"), ship)
 	one, err := p.Sheet(t.Context(), st)
 	must.OK(t, err)
 	p.Spill() // it is not cached any more
@@ -284,13 +267,11 @@ func TestWhatDoesNotFitIntoMemoryIsRefused(t *testing.T) {
 	p, ship := newPlace(t), newShipment(t, 1)
 	small := *p
 	small.Desk = desk.New(p.sessions, p.contents, p.reader, desk.Limits{Memory: 1 << 10})
-	st, err := p.Open(t.Context(), key("x"), session.Named)
-	must.OK(t, err)
-	if _, err := small.attachBills(t.Context(), st, false, []file{upload("a.pdf", ship.bills)}, nil); fault.CodeOf(err) != fault.TooLarge {
+	st := p.open(t, key("x"))
+	if _, err := small.attachBills(t.Context(), st, false, upload("a.pdf", ship.bills)); fault.CodeOf(err) != fault.TooLarge {
 		t.Errorf("an upload: %v", err)
 	}
-	st, err = p.attachBills(t.Context(), st, false, []file{upload("a.pdf", ship.bills)}, nil)
-	must.OK(t, err)
+	st = p.bills(t, st, false, upload("a.pdf", ship.bills))
 	if _, err := small.Sheet(t.Context(), st); fault.CodeOf(err) != fault.TooLarge {
 		t.Errorf("a download: %v", err)
 	}
@@ -304,10 +285,8 @@ func TestAnAcceptedSheetIsMadeOnceAndTakesItsMemory(t *testing.T) {
 	p := newPlace(t)
 	invented := shipments.Sample(t, sample.Options{Form: sample.Short, Bills: 4, Lines: 6, Seed: 1})
 	bills := must.Written(t, invented.WritePDF)
-	st, err := p.Open(t.Context(), session.Key{Owner: session.Local, ID: "s"}, session.Named)
-	must.OK(t, err)
-	st, err = p.attachBills(t.Context(), st, false, []file{upload("b.pdf", bills)}, nil)
-	must.OK(t, err)
+	st := p.open(t, key("s"))
+	st = p.bills(t, st, false, upload("b.pdf", bills))
 	s, err := p.Sheet(t.Context(), st)
 	if err != nil || s.Document.Held() == 0 {
 		t.Fatal(s, err)

@@ -179,15 +179,11 @@ func answered(t testing.TB, conn net.Conn) answer {
 func (p *place) stored(t testing.TB) int {
 	t.Helper()
 	n := 0
-	for after := blob.Key(""); ; {
-		items, next, err := p.contents.List(t.Context(), after, 1000)
+	for _, err := range blob.All(t.Context(), p.contents, 1000) {
 		must.OK(t, err)
-		n += len(items)
-		if next == "" {
-			return n
-		}
-		after = next
+		n++
 	}
+	return n
 }
 
 // onDisk counts the contents on the disk, including those that are being stored or

@@ -263,18 +263,12 @@ const sweptAfter = 26 * time.Hour
 func (d *doctor) compare(ctx context.Context, store blob.Store, refs []blob.Ref, look func() ([]blob.Ref, error)) {
 	const check = "contents"
 	stored := map[blob.Key]blob.Item{}
-	for after := blob.Key(""); ; {
-		items, next, err := store.List(ctx, after, 1000)
+	for it, err := range blob.All(ctx, store, 1000) {
 		if err != nil {
 			d.fail(check, "they cannot be listed: %s", because(err))
 			return
 		}
-		for _, it := range items {
-			stored[it.Key] = it
-		}
-		if after = next; next == "" {
-			break
-		}
+		stored[it.Key] = it
 	}
 	again, err := look()
 	if err != nil {

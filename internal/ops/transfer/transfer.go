@@ -406,19 +406,13 @@ func (c *copier) differ(ctx context.Context) error {
 // listStored notes the target's contents, so that missing contents of sessions that
 // are there can be copied.
 func (c *copier) listStored(ctx context.Context) error {
-	for after := blob.Key(""); ; {
-		items, next, err := c.to.Contents.List(ctx, after, 1000)
+	for it, err := range blob.All(ctx, c.to.Contents, 1000) {
 		if err != nil {
 			return fault.In("reading the target", err)
 		}
-		for _, it := range items {
-			c.stored[it.Key] = it.Size
-		}
-		if next == "" {
-			return nil
-		}
-		after = next
+		c.stored[it.Key] = it.Size
 	}
+	return nil
 }
 
 // sessions copies all sessions, with their contents.

@@ -6,8 +6,19 @@ import (
 	"encoding/csv"
 	"io"
 	"os"
+	"sync"
 	"testing"
 )
+
+// AtOnce runs a function n times at once, each with its number, and waits until all have ended.
+// The function must not end the test.
+func AtOnce(n int, do func(i int)) {
+	var all sync.WaitGroup
+	for i := range n {
+		all.Go(func() { do(i) })
+	}
+	all.Wait()
+}
 
 // OK ends the test with the error, if there is one.
 func OK(t testing.TB, err error) {
