@@ -137,7 +137,8 @@ type bench struct {
 	store blob.Store
 }
 
-func randomBytes(n int) []byte {
+// Bytes returns so many random bytes.
+func Bytes(n int) []byte {
 	b := make([]byte, n)
 	for i := range b {
 		b[i] = byte(rand.Uint32())
@@ -148,9 +149,7 @@ func randomBytes(n int) []byte {
 func (b *bench) put(content []byte) blob.Ref {
 	b.Helper()
 	ref, err := b.store.Put(ctx, bytes.NewReader(content))
-	if err != nil {
-		b.Fatalf("put: %v", err)
-	}
+	must.OK(b, err)
 	return ref
 }
 
@@ -178,9 +177,7 @@ func (b *bench) list(limit int) []blob.Item {
 	var all []blob.Item
 	for after := blob.Key(""); ; {
 		items, next, err := b.store.List(ctx, after, limit)
-		if err != nil {
-			b.Fatalf("list: %v", err)
-		}
+		must.OK(b, err)
 		if len(items) > limit {
 			b.Errorf("a page of at most %d has %d contents", limit, len(items))
 		}
@@ -206,7 +203,7 @@ func (b *bench) listed() []blob.Key {
 
 func blobRoundTrip(b *bench) {
 	for _, n := range []int{0, 1, 4095, 4096, 64 << 10, 64<<10 + 1, 3 << 20} {
-		content := randomBytes(n)
+		content := Bytes(n)
 		ref := b.put(content)
 		if ref.Size != int64(n) || !ref.Key.Valid() {
 			b.Errorf("%d bytes were stored as %+v", n, ref)
@@ -252,7 +249,7 @@ func blobFreshKeys(b *bench) {
 func blobRestart(b *bench) {
 	contents := map[blob.Ref][]byte{}
 	for range 20 {
-		content := randomBytes(rand.IntN(10_000))
+		content := Bytes(rand.IntN(10_000))
 		contents[b.put(content)] = content
 	}
 	b.store = b.open(b.T, b.place)
@@ -262,23 +259,19 @@ func blobRestart(b *bench) {
 }
 
 func blobReadAt(b *bench) {
-	content := randomBytes(100_000)
+	content := Bytes(100_000)
 	r, err := b.store.Open(ctx, b.put(content))
 	must.OK(b, err)
 	defer r.Close()
-	var all sync.WaitGroup
-	for range 8 {
-		all.Go(func() {
-			for range 50 {
-				off := rand.IntN(len(content))
-				p := make([]byte, rand.IntN(len(content)-off))
-				if n, err := r.ReadAt(p, int64(off)); n != len(p) || err != nil && err != io.EOF || !bytes.Equal(p, content[off:off+len(p)]) {
-					b.Errorf("ReadAt(%d bytes, %d) = %d, %v", len(p), off, n, err)
-				}
+	must.AtOnce(8, func(int) {
+		for range 50 {
+			off := rand.IntN(len(content))
+			p := make([]byte, rand.IntN(len(content)-off))
+			if n, err := r.ReadAt(p, int64(off)); n != len(p) || err != nil && err != io.EOF || !bytes.Equal(p, content[off:off+len(p)]) {
+				b.Errorf("ReadAt(%d bytes, %d) = %d, %v", len(p), off, n, err)
 			}
-		})
-	}
-	all.Wait()
+		}
+	})
 	if n, err := r.ReadAt(make([]byte, 10), int64(len(content))-4); n != 4 || err != io.EOF {
 		b.Errorf("ReadAt over the end: %d, %v", n, err)
 	}
@@ -293,7 +286,7 @@ func blobFailedReader(b *bench) {
 	limit := fault.New(fault.TooLarge, "more than 64 MiB")
 	for _, err := range []error{broken, limit, io.ErrUnexpectedEOF} {
 		for _, n := range []int{0, 1, 200_000} {
-			ref, got := b.store.Put(ctx, io.MultiReader(bytes.NewReader(randomBytes(n)), iotest.ErrReader(err)))
+			ref, got := b.store.Put(ctx, io.MultiReader(bytes.NewReader(Bytes(n)), iotest.ErrReader(err)))
 			if !errors.Is(got, err) || ref != (blob.Ref{}) {
 				b.Errorf("a reader that fails after %d bytes: %+v, %v", n, ref, got)
 			}
@@ -317,7 +310,7 @@ func (b *bench) nothing() {
 func blobCancelled(b *bench) {
 	over, cancel := context.WithCancel(ctx)
 	part := func() io.Reader {
-		return io.MultiReader(bytes.NewReader(randomBytes(100_000)), readerFunc(func(p []byte) (int, error) {
+		return io.MultiReader(bytes.NewReader(Bytes(100_000)), readerFunc(func(p []byte) (int, error) {
 			cancel()
 			return len(p), nil // without end
 		}))
@@ -352,7 +345,7 @@ func blobNotFound(b *bench) {
 }
 
 func blobDamaged(b *bench) {
-	content := randomBytes(10_000)
+	content := Bytes(10_000)
 	ref := b.put(content)
 	for name, wrong := range map[string]blob.Ref{
 		"longer":    {Key: ref.Key, Size: ref.Size + 1, SHA256: ref.SHA256},
@@ -390,7 +383,7 @@ func blobDelete(b *bench) {
 }
 
 func blobDeleteOpen(b *bench) {
-	content := randomBytes(1 << 20)
+	content := Bytes(1 << 20)
 	ref := b.put(content)
 	r, err := b.store.Open(ctx, ref)
 	must.OK(b, err)
@@ -406,7 +399,7 @@ func blobDeleteOpen(b *bench) {
 func blobList(b *bench) {
 	want := map[blob.Key]int64{}
 	for i := range 100 {
-		ref := b.put(randomBytes(i))
+		ref := b.put(Bytes(i))
 		b.store.Release(ref.Key)
 		want[ref.Key] = ref.Size
 	}
@@ -455,28 +448,24 @@ func blobPending(b *bench) {
 }
 
 func blobConcurrent(b *bench) {
-	var all sync.WaitGroup
-	for range 8 {
-		all.Go(func() {
-			for range 20 {
-				content := randomBytes(rand.IntN(100_000))
-				ref, err := b.store.Put(ctx, bytes.NewReader(content))
-				if err != nil {
-					b.Error(err)
-					return
-				}
-				b.holds(ref, content)
-				if rand.IntN(2) == 0 {
-					b.store.Release(ref.Key)
-				}
-				if err := b.store.Delete(ctx, ref.Key); err != nil {
-					b.Error(err)
-				}
-				b.isGone(ref)
+	must.AtOnce(8, func(int) {
+		for range 20 {
+			content := Bytes(rand.IntN(100_000))
+			ref, err := b.store.Put(ctx, bytes.NewReader(content))
+			if err != nil {
+				b.Error(err)
+				return
 			}
-		})
-	}
-	all.Wait()
+			b.holds(ref, content)
+			if rand.IntN(2) == 0 {
+				b.store.Release(ref.Key)
+			}
+			if err := b.store.Delete(ctx, ref.Key); err != nil {
+				b.Error(err)
+			}
+			b.isGone(ref)
+		}
+	})
 	b.nothing()
 }
 
@@ -519,7 +508,7 @@ func blobSweep(b *bench) {
 	// Orphans of a crash.
 	var orphans []blob.Ref
 	for range 50 {
-		orphans = append(orphans, b.put(randomBytes(100)))
+		orphans = append(orphans, b.put(Bytes(100)))
 	}
 	b.store = b.open(b.T, b.place)
 	r := &rows{named: map[blob.Key]bool{}}
@@ -531,7 +520,7 @@ func blobSweep(b *bench) {
 	for range 4 {
 		all.Go(func() {
 			for uploading.Err() == nil {
-				ref, err := b.store.Put(ctx, bytes.NewReader(randomBytes(100)))
+				ref, err := b.store.Put(ctx, bytes.NewReader(Bytes(100)))
 				if err != nil {
 					b.Error(err)
 					return
@@ -582,7 +571,7 @@ func (b *bench) imports(ref blob.Ref, r io.Reader) error {
 
 func blobImport(b *bench) {
 	for _, n := range []int{0, 1, 64<<10 + 1, 3 << 20} {
-		content := randomBytes(n)
+		content := Bytes(n)
 		ref := refOf(content)
 		must.OK(b, b.imports(ref, iotest.HalfReader(bytes.NewReader(content))))
 		b.holds(ref, content)
@@ -603,11 +592,11 @@ func blobImport(b *bench) {
 }
 
 func blobImportTaken(b *bench) {
-	there := randomBytes(1000)
+	there := Bytes(1000)
 	pending, released := b.put(there), b.put(there)
 	b.store.Release(released.Key)
 	for _, ref := range []blob.Ref{pending, released} {
-		for _, content := range [][]byte{there, randomBytes(2000)} {
+		for _, content := range [][]byte{there, Bytes(2000)} {
 			as := refOf(content)
 			as.Key = ref.Key
 			if err := b.imports(as, bytes.NewReader(content)); fault.CodeOf(err) != blob.Taken {
@@ -622,7 +611,7 @@ func blobImportTaken(b *bench) {
 }
 
 func blobImportDamaged(b *bench) {
-	content := randomBytes(300 << 10)
+	content := Bytes(300 << 10)
 	for name, wrong := range map[string][]byte{
 		"cut off": content[:len(content)-1], "with more": append(slices.Clone(content), 0), "another byte": append(slices.Clone(content[:len(content)-1]), content[len(content)-1]^1), "nothing": nil,
 	} {
@@ -652,7 +641,7 @@ func blobImportDamaged(b *bench) {
 }
 
 func blobImportPending(b *bench) {
-	content := randomBytes(100)
+	content := Bytes(100)
 	one, two := refOf(content), refOf(content)
 	for _, ref := range []blob.Ref{one, two} {
 		must.OK(b, b.imports(ref, bytes.NewReader(content)))
@@ -668,22 +657,18 @@ func blobImportPending(b *bench) {
 
 func blobImportRace(b *bench) {
 	for range 10 {
-		content := randomBytes(5000)
+		content := Bytes(5000)
 		ref := refOf(content)
 		var stored atomic.Int32
-		var all sync.WaitGroup
-		for range 6 {
-			all.Go(func() {
-				switch err := b.imports(ref, bytes.NewReader(content)); fault.CodeOf(err) {
-				case "":
-					stored.Add(1)
-				case blob.Taken:
-				default:
-					b.Error(err)
-				}
-			})
-		}
-		all.Wait()
+		must.AtOnce(6, func(int) {
+			switch err := b.imports(ref, bytes.NewReader(content)); fault.CodeOf(err) {
+			case "":
+				stored.Add(1)
+			case blob.Taken:
+			default:
+				b.Error(err)
+			}
+		})
 		if n := stored.Load(); n != 1 {
 			b.Errorf("%d imports under one key stored", n)
 		}

@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"tallyman/internal/blob"
+	"tallyman/internal/blob/blobtest"
 	"tallyman/internal/fault"
 	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/s3test"
@@ -22,11 +23,11 @@ func TestAFullServerIsReportedAndWorksAgainWithRoom(t *testing.T) {
 		b := &bench{t, server, server.Bucket(t)}
 		s := b.open(b.config())
 
-		kept := randomBytes(100_000)
+		kept := blobtest.Bytes(100_000)
 		ref := b.put(s, kept)
 		var filling []blob.Key
 		for {
-			big, err := s.Put(ctx, bytes.NewReader(randomBytes(1<<20)))
+			big, err := s.Put(ctx, bytes.NewReader(blobtest.Bytes(1<<20)))
 			if err == nil {
 				filling = append(filling, big.Key)
 				if len(filling) > 6 {
