@@ -131,8 +131,11 @@ func Create(path string) (*File, error) {
 	return &File{f: f, path: path}, nil
 }
 
-// Unwritable returns a fault that says why path cannot be written.
+// Unwritable returns a fault that says why path cannot be written, nil for no error.
 func Unwritable(path string, err error) error {
+	if err == nil {
+		return nil
+	}
 	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		err = p.Err // its path is the temporary one, which would confuse
 	}
@@ -145,10 +148,7 @@ func Unwritable(path string, err error) error {
 // Write appends to the file. It fails with fault.Unwritable.
 func (f *File) Write(p []byte) (int, error) {
 	n, err := f.f.Write(p)
-	if err != nil {
-		err = Unwritable(f.name(), err)
-	}
-	return n, err
+	return n, Unwritable(f.name(), err)
 }
 
 func (f *File) name() string {
@@ -164,10 +164,7 @@ func (f *File) name() string {
 func (f *File) Commit() error {
 	if f.path == "" {
 		f.done = true
-		if err := f.f.Close(); err != nil {
-			return Unwritable(f.name(), err)
-		}
-		return nil
+		return Unwritable(f.name(), f.f.Close())
 	}
 	mode := f.mode
 	info, err := os.Stat(f.path)
@@ -194,10 +191,7 @@ func (f *File) Commit() error {
 		return Unwritable(f.path, err)
 	}
 	f.done = true
-	if err := SyncDirIfPossible(filepath.Dir(f.path)); err != nil {
-		return Unwritable(f.path, err)
-	}
-	return nil
+	return Unwritable(f.path, SyncDirIfPossible(filepath.Dir(f.path)))
 }
 
 // Discard removes the file if it was not committed. It is meant for defer.

@@ -181,10 +181,7 @@ func (s *Store) write(ctx context.Context, ref *blob.Ref, r io.Reader) error {
 		return blob.Fault(doing, err)
 	}
 	defer turn.Sync(ctx)()
-	if err := s.disk.syncDir(filepath.Dir(path)); err != nil {
-		return blob.Fault(doing, err)
-	}
-	return nil
+	return blob.Fault(doing, s.disk.syncDir(filepath.Dir(path)))
 }
 
 // syncEvery is how many bytes are written before they are synced: whoever syncs next waits
