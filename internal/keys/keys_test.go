@@ -6,7 +6,6 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -23,16 +22,22 @@ func all(t *testing.T, f *keys.File) []keys.Key {
 	return ks
 }
 
+// add makes a key.
+func add(t *testing.T, f *keys.File, k keys.Key) (secret string) {
+	t.Helper()
+	secret, err := f.Add(t.Context(), k)
+	must.OK(t, err)
+	return secret
+}
+
 func TestAKeyIsValidFromAddToRemoveWithoutARestart(t *testing.T) {
 	dir := t.TempDir()
 	server, operator := keys.Open(dir), keys.Open(dir)
 	if ks := all(t, server); len(ks) != 0 {
 		t.Fatalf("keys before any was made: %v", ks)
 	}
-	secret, err := operator.Add(t.Context(), keys.Key{Name: "depot", Admin: true})
-	must.OK(t, err)
-	_, err = operator.Add(t.Context(), keys.Key{Name: "other"})
-	must.OK(t, err)
+	secret := add(t, operator, keys.Key{Name: "depot", Admin: true})
+	add(t, operator, keys.Key{Name: "other"})
 	k, ok := keys.Find(all(t, server), secret)
 	if !ok || k.Name != "depot" || !k.Admin {
 		t.Errorf("the key is %+v, %v", k, ok)
@@ -53,13 +58,8 @@ func TestAKeyIsValidFromAddToRemoveWithoutARestart(t *testing.T) {
 
 func TestAKeyIsReplacedWhileItIsInUse(t *testing.T) {
 	f := keys.Open(t.TempDir())
-	add := func(k keys.Key) string {
-		t.Helper()
-		secret, err := f.Add(t.Context(), k)
-		must.OK(t, err)
-		return secret
-	}
-	first, second, other := add(keys.Key{Name: "depot"}), add(keys.Key{Name: "depot", ReadOnly: true}), add(keys.Key{Name: "other"})
+	first, second := add(t, f, keys.Key{Name: "depot"}), add(t, f, keys.Key{Name: "depot", ReadOnly: true})
+	other := add(t, f, keys.Key{Name: "other"})
 	valid := func(secret string) bool {
 		_, ok := keys.Find(all(t, f), secret)
 		return ok
@@ -75,7 +75,7 @@ func TestAKeyIsReplacedWhileItIsInUse(t *testing.T) {
 	if valid(first) || !valid(second) || !valid(other) {
 		t.Error("the wrong key was removed")
 	}
-	add(keys.Key{Name: "depot"})
+	add(t, f, keys.Key{Name: "depot"})
 	must.OK(t, f.Remove(t.Context(), "depot", ""))
 	if left := all(t, f); len(left) != 1 || !valid(other) {
 		t.Errorf("left are %+v", left)
@@ -85,8 +85,7 @@ func TestAKeyIsReplacedWhileItIsInUse(t *testing.T) {
 func TestAnExpiredKeyIsNotValid(t *testing.T) {
 	dir := t.TempDir()
 	for expires, want := range map[time.Time]bool{time.Now().Add(-time.Second): false, time.Now().Add(24 * time.Hour): true, {}: true} {
-		secret, err := keys.Open(dir).Add(t.Context(), keys.Key{Name: session.Owner("depot " + fmt.Sprint(want, expires.IsZero())), Expires: expires})
-		must.OK(t, err)
+		secret := add(t, keys.Open(dir), keys.Key{Name: session.Owner("depot " + fmt.Sprint(want, expires.IsZero())), Expires: expires})
 		if k, ok := keys.Find(all(t, keys.Open(dir)), secret); ok != want || k.Name == "" || k.Expired() == want {
 			t.Errorf("a key until %v is valid: %v, %+v", expires, ok, k)
 		}
@@ -95,8 +94,7 @@ func TestAnExpiredKeyIsNotValid(t *testing.T) {
 
 func TestOnlyHashesAreStoredAndOnlyTheOwnerReadsThem(t *testing.T) {
 	dir := t.TempDir()
-	secret, err := keys.Open(dir).Add(t.Context(), keys.Key{Name: "depot"})
-	must.OK(t, err)
+	secret := add(t, keys.Open(dir), keys.Key{Name: "depot"})
 	path := filepath.Join(dir, keys.FileName)
 	b := must.Read(t, path)
 	if strings.Contains(string(b), strings.TrimPrefix(secret, keys.Prefix)) {
@@ -116,8 +114,7 @@ func TestOnlyHashesAreStoredAndOnlyTheOwnerReadsThem(t *testing.T) {
 func TestInvalidKeysAndNamesAreRefused(t *testing.T) {
 	f := keys.Open(t.TempDir())
 	for range keys.PerOwner {
-		_, err := f.Add(t.Context(), keys.Key{Name: "twice"})
-		must.OK(t, err)
+		add(t, f, keys.Key{Name: "twice"})
 	}
 	for name, want := range map[session.Owner]fault.Code{
 		"twice":                  keys.Exists,
@@ -138,8 +135,7 @@ func long(n int) string { return strings.Repeat("x", n) }
 func TestWithADamagedFileNoKeyIsValid(t *testing.T) {
 	dir := t.TempDir()
 	f := keys.Open(dir)
-	_, err := f.Add(t.Context(), keys.Key{Name: "depot"})
-	must.OK(t, err)
+	add(t, f, keys.Key{Name: "depot"})
 	all(t, f)
 	for _, damage := range []string{"", "[", `{"a":1}`, `[{"name":"x","sha256":"00"}]`, `[{"name":"","sha256":"` + long(64) + `"}]`} {
 		must.OK(t, os.WriteFile(filepath.Join(dir, keys.FileName), []byte(damage), 0o600))
@@ -158,26 +154,13 @@ func TestWithADamagedFileNoKeyIsValid(t *testing.T) {
 func TestAChangeHoldsForABusyServerWhenItReturns(t *testing.T) {
 	dir := t.TempDir()
 	server, operator := keys.Open(dir), keys.Open(dir)
-	stop := make(chan struct{})
-	var busy sync.WaitGroup
-	for range 2 {
-		busy.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-					_, _ = server.All(context.Background())
-					time.Sleep(100 * time.Microsecond)
-				}
-			}
-		})
-	}
-	defer busy.Wait()
-	defer close(stop)
+	defer must.Meanwhile(2, func(int, int) bool {
+		_, _ = server.All(context.Background())
+		time.Sleep(100 * time.Microsecond)
+		return true
+	})()
 	for range 20 {
-		secret, err := operator.Add(t.Context(), keys.Key{Name: "depot"})
-		must.OK(t, err)
+		secret := add(t, operator, keys.Key{Name: "depot"})
 		if _, ok := keys.Find(all(t, server), secret); !ok {
 			t.Fatal("the key that was made is not valid")
 		}
@@ -190,15 +173,11 @@ func TestAChangeHoldsForABusyServerWhenItReturns(t *testing.T) {
 
 func TestKeysAddedAtOnceAreAllKept(t *testing.T) {
 	dir := t.TempDir()
-	var all8 sync.WaitGroup
-	for i := range 8 {
-		all8.Go(func() {
-			if _, err := keys.Open(dir).Add(t.Context(), keys.Key{Name: session.Owner(long(i + 1))}); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	all8.Wait()
+	must.AtOnce(8, func(i int) {
+		if _, err := keys.Open(dir).Add(t.Context(), keys.Key{Name: session.Owner(long(i + 1))}); err != nil {
+			t.Error(err)
+		}
+	})
 	if n := len(all(t, keys.Open(dir))); n != 8 {
 		t.Errorf("%d of 8 keys are there", n)
 	}
@@ -206,8 +185,7 @@ func TestKeysAddedAtOnceAreAllKept(t *testing.T) {
 
 func TestKeysAreTakenOverFromAnotherRing(t *testing.T) {
 	from, to := keys.Open(t.TempDir()), keys.Open(t.TempDir())
-	secret, err := from.Add(t.Context(), keys.Key{Name: "depot", Admin: true})
-	must.OK(t, err)
+	secret := add(t, from, keys.Key{Name: "depot", Admin: true})
 	all, err := from.All(t.Context())
 	must.OK(t, err)
 	for range 2 {

@@ -513,26 +513,21 @@ func blobSweep(b *bench) {
 	b.store = b.open(b.T, b.place)
 	r := &rows{named: map[blob.Key]bool{}}
 	j := session.Janitor{Store: r, Contents: b.store, Rest: -1, Step: 7, Share: 100}
-	uploading, cancel := context.WithCancel(ctx)
-	var all sync.WaitGroup
 	var mu sync.Mutex
 	var kept []blob.Ref
-	for range 4 {
-		all.Go(func() {
-			for uploading.Err() == nil {
-				ref, err := b.store.Put(ctx, bytes.NewReader(Bytes(100)))
-				if err != nil {
-					b.Error(err)
-					return
-				}
-				r.name(ref.Key) // as the commit of a row does
-				b.store.Release(ref.Key)
-				mu.Lock()
-				kept = append(kept, ref)
-				mu.Unlock()
-			}
-		})
-	}
+	end := must.Meanwhile(4, func(int, int) bool {
+		ref, err := b.store.Put(ctx, bytes.NewReader(Bytes(100)))
+		if err != nil {
+			b.Error(err)
+			return false
+		}
+		r.name(ref.Key) // as the commit of a row does
+		b.store.Release(ref.Key)
+		mu.Lock()
+		defer mu.Unlock()
+		kept = append(kept, ref)
+		return true
+	})
 	swept := 0
 	for range 10 {
 		s, err := j.Orphans(ctx)
@@ -541,8 +536,7 @@ func blobSweep(b *bench) {
 		}
 		swept += s.Contents
 	}
-	cancel()
-	all.Wait()
+	end()
 	if swept != len(orphans) {
 		b.Errorf("%d orphans were swept, want %d", swept, len(orphans))
 	}

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"sync"
+	"sync/atomic"
 	"testing"
 )
 
@@ -18,6 +19,23 @@ func AtOnce(n int, do func(i int)) {
 		all.Go(func() { do(i) })
 	}
 	all.Wait()
+}
+
+// Meanwhile repeats a function in n goroutines, with the numbers of the goroutine and of the
+// repetition, as long as it returns true. end ends that, and waits for all.
+func Meanwhile(n int, do func(c, i int) bool) (end func()) {
+	var stop atomic.Bool
+	var all sync.WaitGroup
+	for c := range n {
+		all.Go(func() {
+			for i := 0; !stop.Load() && do(c, i); i++ {
+			}
+		})
+	}
+	return func() {
+		stop.Store(true)
+		all.Wait()
+	}
 }
 
 // OK ends the test with the error, if there is one.
