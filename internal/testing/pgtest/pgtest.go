@@ -91,13 +91,7 @@ func Start(fsync bool) (_ *Server, err error) {
 	if err := s.Start(); err != nil {
 		return nil, err
 	}
-	conn, err := pgx.Connect(context.Background(), s.Address("postgres"))
-	if err != nil {
-		return nil, err
-	}
-	defer conn.Close(context.Background())
-	_, err = conn.Exec(context.Background(), "CREATE ROLE guarded LOGIN PASSWORD '"+Password+"'")
-	return s, err
+	return s, s.exec("postgres", "CREATE ROLE guarded LOGIN PASSWORD '"+Password+"'")
 }
 
 // binaries finds the newest installed PostgreSQL.
@@ -245,14 +239,7 @@ func (s *Server) Database(t testing.TB) string {
 // NewDatabase is Database without a test.
 func (s *Server) NewDatabase() (string, error) {
 	name := "test_" + strings.ToLower(rand.Text())
-	ctx := context.Background()
-	conn, err := pgx.Connect(ctx, s.Address("postgres"))
-	if err != nil {
-		return "", err
-	}
-	defer conn.Close(ctx)
-	_, err = conn.Exec(ctx, "CREATE DATABASE "+name)
-	return name, err
+	return name, s.exec("postgres", "CREATE DATABASE "+name)
 }
 
 // Dump returns pg_dump's output for a database, in its custom format.
@@ -289,13 +276,21 @@ func (s *Server) PID() int {
 // Exec executes SQL in a database as the superuser. The test fails if it cannot.
 func (s *Server) Exec(t testing.TB, database, sql string) {
 	t.Helper()
+	must.OK(t, s.exec(database, strings.Split(sql, ";;")...))
+}
+
+// exec executes statements in a database as the superuser.
+func (s *Server) exec(database string, statements ...string) error {
 	ctx := context.Background()
 	conn, err := pgx.Connect(ctx, s.Address(database))
-	must.OK(t, err)
+	if err != nil {
+		return err
+	}
 	defer conn.Close(ctx)
-	for _, one := range strings.Split(sql, ";;") {
+	for _, one := range statements {
 		if _, err := conn.Exec(ctx, one); err != nil {
-			t.Fatalf("%s: %v", one, err)
+			return fmt.Errorf("%s: %w", one, err)
 		}
 	}
+	return nil
 }
