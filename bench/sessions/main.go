@@ -132,22 +132,24 @@ func (s *sessions) begin(n int) []session.Key {
 	}
 	var next atomic.Int64
 	var all sync.WaitGroup
-	var failed atomic.Value
 	for range 256 {
 		all.Go(func() {
 			for i := int(next.Add(1)) - 1; i < n; i = int(next.Add(1)) - 1 {
-				if _, _, err := s.store.New(ctx, keys[i], session.Named); err != nil {
-					failed.Store(err)
-					return
-				}
+				_, _, err := s.store.New(ctx, keys[i], session.Named)
+				check(err)
 			}
 		})
 	}
 	all.Wait()
-	if err, ok := failed.Load().(error); ok {
-		load.Check(err)
-	}
 	return keys
+}
+
+// check ends the program at an error, in any goroutine.
+func check(err error) {
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		os.Exit(1)
+	}
 }
 
 func mint() session.Key { return session.Key{Owner: session.Local, ID: session.Mint()} }
@@ -235,10 +237,7 @@ func (s *sessions) run(do func(*sessions) (int, error), clients int, d time.Dura
 			for time.Since(start) < d {
 				t := time.Now()
 				n, err := do(s)
-				if err != nil {
-					fmt.Fprintln(os.Stderr, err)
-					os.Exit(1)
-				}
+				check(err)
 				mine.ops += n
 				mine.each = append(mine.each, time.Since(t))
 			}
@@ -278,10 +277,7 @@ func sweep(dir string, n int) {
 					case <-time.After(pause):
 					}
 					t := time.Now()
-					if err := do(); err != nil {
-						fmt.Fprintln(os.Stderr, err)
-						os.Exit(1)
-					}
+					check(do())
 					mine = append(mine, time.Since(t))
 				}
 			})
