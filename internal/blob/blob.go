@@ -7,6 +7,7 @@
 package blob
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"crypto/sha256"
@@ -81,6 +82,14 @@ type Ref struct {
 
 // IsZero reports whether r means no content.
 func (r Ref) IsZero() bool { return r == Ref{} }
+
+// Keys returns the keys of contents, nil for none.
+func Keys(refs []Ref) (keys []Key) {
+	for _, ref := range refs {
+		keys = append(keys, ref.Key)
+	}
+	return keys
+}
 
 // Item is a content in a listing.
 type Item struct {
@@ -197,19 +206,12 @@ func (c *checked) Read(p []byte) (int, error) {
 	c.read += int64(n)
 	switch {
 	case err == io.EOF:
-		c.done = c.verdict()
+		c.done = cmp.Or(c.ref.Check(c.read, Sum(c.sum.Sum(nil))), io.EOF)
 		return n, c.done
 	case err != nil:
 		return n, Fault("read a stored file", err)
 	}
 	return n, nil
-}
-
-func (c *checked) verdict() error {
-	if err := c.ref.Check(c.read, Sum(c.sum.Sum(nil))); err != nil {
-		return err
-	}
-	return io.EOF
 }
 
 // ReadAll returns a whole content, verified. It is meant for small contents.

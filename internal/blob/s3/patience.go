@@ -36,7 +36,9 @@ type impatient struct {
 func (c impatient) Do(r *http.Request) (*http.Response, error) {
 	ctx, cancel := context.WithCancel(r.Context())
 	w := &watch{patience: c.patience, cancel: cancel, until: time.Now().Add(c.patience)}
-	w.start()
+	w.mu.Lock() // it may expire before the timer is known
+	w.timer = time.AfterFunc(c.patience, w.expire)
+	w.mu.Unlock()
 	r = r.WithContext(ctx)
 	if r.Body != nil && r.Body != http.NoBody {
 		r.Body = &watched{r.Body, w}
@@ -60,12 +62,6 @@ type watch struct {
 	timer   *time.Timer
 	until   time.Time
 	expired bool
-}
-
-func (w *watch) start() {
-	w.mu.Lock()
-	defer w.mu.Unlock()
-	w.timer = time.AfterFunc(w.patience, w.expire)
 }
 
 func (w *watch) expire() {
