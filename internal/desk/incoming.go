@@ -46,12 +46,8 @@ func (in *Incoming) again(st session.State, slot session.Slot) (bool, error) {
 	if in == nil || in.once == "" {
 		return false, nil
 	}
-	inputs := st.BOL
-	if slot == session.Orders {
-		inputs = st.Orders
-	}
 	var sums []blob.Sum
-	for _, f := range inputs {
+	for _, f := range *st.In(slot) {
 		if uploadOf(f) == in.once {
 			sums = append(sums, f.Content.SHA256)
 		}

@@ -373,13 +373,7 @@ func (t Task) end(s State, now time.Time, keep time.Duration) (Task, []blob.Key)
 }
 
 // Named returns the contents that the task names.
-func (t Task) Named() []blob.Key {
-	var keys []blob.Key
-	for _, ref := range t.Contents {
-		keys = append(keys, ref.Key)
-	}
-	return keys
-}
+func (t Task) Named() []blob.Key { return blob.Keys(t.Contents) }
 
 // Page returns a page of all tasks of an owner and kind.
 func (q Query) Page(all []Task) Page {

@@ -24,6 +24,9 @@ const (
 	Amendments Slot = "amendments"
 )
 
+// Slots are all slots, in the order of State.Inputs.
+var Slots = []Slot{BOL, Orders, Amendments}
+
 // Mode says what an attach does with the files that are in the slot.
 type Mode string
 
@@ -72,7 +75,7 @@ func (a Attachment) Check() error {
 		return fault.New(fault.BadRequest, "attaching files: "+format, args...)
 	}
 	switch {
-	case a.Slot != BOL && a.Slot != Orders && a.Slot != Amendments:
+	case !slices.Contains(Slots, a.Slot):
 		return bad("there is no slot %q", a.Slot)
 	case a.Mode != Replace && a.Mode != Append && a.Mode != Update && a.Mode != Detach:
 		return bad("there is no mode %q", a.Mode)
@@ -113,7 +116,7 @@ func (s State) Attach(a Attachment, at time.Time) (State, Removed, error) {
 	}
 	next := s
 	next.Revision++
-	slot := next.in(a.Slot)
+	slot := next.In(a.Slot)
 	switch a.Mode {
 	case Update, Detach:
 		left, n := changed(*slot, files, a.Mode == Detach)
@@ -135,8 +138,8 @@ func (s State) Attach(a Attachment, at time.Time) (State, Removed, error) {
 	return next, s.lost(next), nil
 }
 
-// in returns the files of a slot.
-func (s *State) in(slot Slot) *[]Input {
+// In returns the files of a slot, to be read or changed.
+func (s *State) In(slot Slot) *[]Input {
 	switch slot {
 	case BOL:
 		return &s.BOL

@@ -118,13 +118,7 @@ func (s State) Bytes() (n int64) {
 }
 
 // Contents returns the keys of everything that the session has in storage.
-func (s State) Contents() []blob.Key {
-	var keys []blob.Key
-	for _, ref := range s.Stored() {
-		keys = append(keys, ref.Key)
-	}
-	return keys
-}
+func (s State) Contents() []blob.Key { return blob.Keys(s.Stored()) }
 
 // Removed is what an operation removed.
 type Removed struct {

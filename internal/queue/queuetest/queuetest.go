@@ -133,18 +133,14 @@ func (b *bench) nothingToClaim() {
 func (b *bench) get(t queue.Task) queue.Task {
 	b.Helper()
 	got, err := b.q().Get(ctx, t.Owner, t.ID)
-	if err != nil {
-		b.Fatalf("get: %v", err)
-	}
+	must.OK(b, err)
 	return got
 }
 
 func (b *bench) finish(t queue.Task, result string) []blob.Key {
 	b.Helper()
 	freed, err := b.q().Finish(ctx, t.Hold(), done(result))
-	if err != nil {
-		b.Fatalf("finish: %v", err)
-	}
+	must.OK(b, err)
 	return freed
 }
 
@@ -340,9 +336,8 @@ func bounds(b *bench) {
 	b.finish(t, "")
 	b.put(bounded("acme"))
 	refused() // two are open, three are kept
-	if _, _, err := b.q().Cancel(ctx, "acme", second.ID, day); err != nil {
-		b.Fatal(err)
-	}
+	_, _, err := b.q().Cancel(ctx, "acme", second.ID, day)
+	must.OK(b, err)
 	refused() // three are kept
 	must.OK(b, b.q().Remove(ctx, "acme", second.ID))
 	b.put(bounded("acme"))
@@ -393,9 +388,8 @@ func retries(b *bench) {
 	if t.Token != 2 || t.Error != "no answer" {
 		b.Errorf("%+v", t)
 	}
-	if _, err := b.q().Finish(ctx, t.Hold(), queue.End{State: queue.Dead, Error: "given up", Keep: day}); err != nil {
-		b.Fatal(err)
-	}
+	_, err := b.q().Finish(ctx, t.Hold(), queue.End{State: queue.Dead, Error: "given up", Keep: day})
+	must.OK(b, err)
 	if got := b.get(t); got.State != queue.Dead || got.Error != "given up" {
 		b.Errorf("%+v", got)
 	}
@@ -515,11 +509,7 @@ func turns(b *bench) {
 func contents(b *bench) {
 	named := func(want bool, refs ...blob.Ref) {
 		b.Helper()
-		var keys []blob.Key
-		for _, r := range refs {
-			keys = append(keys, r.Key)
-		}
-		got, err := b.store.Named(ctx, keys)
+		got, err := b.store.Named(ctx, blob.Keys(refs))
 		if err != nil || slices.Contains(got, !want) {
 			b.Errorf("named: %v, %v; want %t", got, err, want)
 		}
@@ -553,9 +543,8 @@ func contents(b *bench) {
 	must.OK(b, attach(z))
 	_, _, err = b.q().Put(ctx, with(z))
 	b.fails(fault.BadRequest, err)
-	if _, err := b.store.Clear(ctx, st.Key); err != nil {
-		b.Fatal(err)
-	}
+	_, err = b.store.Clear(ctx, st.Key)
+	must.OK(b, err)
 	named(true, x, y)
 
 	t := b.claim()
@@ -670,14 +659,12 @@ func counts(b *bench) {
 	t := b.claim()
 	b.finish(t, "")
 	count(queue.Counts{Waiting: 1, Done: 1})
-	if _, _, err := b.q().Cancel(ctx, "zeta", late.ID, day); err != nil {
-		b.Fatal(err)
-	}
+	_, _, err := b.q().Cancel(ctx, "zeta", late.ID, day)
+	must.OK(b, err)
 	b.put(task("acme", "2"))
 	t = b.claim()
-	if _, err := b.q().Finish(ctx, t.Hold(), queue.End{State: queue.Dead, Keep: day}); err != nil {
-		b.Fatal(err)
-	}
+	_, err = b.q().Finish(ctx, t.Hold(), queue.End{State: queue.Dead, Keep: day})
+	must.OK(b, err)
 	count(queue.Counts{Done: 1, Dead: 1, Cancelled: 1})
 }
 
@@ -689,42 +676,38 @@ func race(b *bench) {
 	var mu sync.Mutex
 	held := map[queue.Hold]int{}
 	finished := map[queue.ID][]int64{}
-	var all sync.WaitGroup
-	for w := range claimants {
-		all.Go(func() {
-			for i := 0; ; i++ {
-				t, ok, err := b.q().Claim(ctx, kind, lease)
-				if err != nil {
-					b.Error(err)
-					return
-				}
-				if !ok {
-					return
+	must.AtOnce(claimants, func(w int) {
+		for i := 0; ; i++ {
+			t, ok, err := b.q().Claim(ctx, kind, lease)
+			if err != nil {
+				b.Error(err)
+				return
+			}
+			if !ok {
+				return
+			}
+			mu.Lock()
+			held[t.Hold()]++
+			mu.Unlock()
+			switch (w + i) % 4 {
+			case 0:
+				err = b.q().Retry(ctx, t.Hold(), 0, "later")
+			case 1:
+				err = b.q().Extend(ctx, t.Hold(), lease, []byte("soon"))
+				fallthrough
+			default:
+				if err == nil {
+					_, err = b.q().Finish(ctx, t.Hold(), done(fmt.Sprint(t.Token)))
 				}
 				mu.Lock()
-				held[t.Hold()]++
+				finished[t.ID] = append(finished[t.ID], t.Token)
 				mu.Unlock()
-				switch (w + i) % 4 {
-				case 0:
-					err = b.q().Retry(ctx, t.Hold(), 0, "later")
-				case 1:
-					err = b.q().Extend(ctx, t.Hold(), lease, []byte("soon"))
-					fallthrough
-				default:
-					if err == nil {
-						_, err = b.q().Finish(ctx, t.Hold(), done(fmt.Sprint(t.Token)))
-					}
-					mu.Lock()
-					finished[t.ID] = append(finished[t.ID], t.Token)
-					mu.Unlock()
-				}
-				if err != nil {
-					b.Errorf("a claim that holds: %v", err)
-				}
 			}
-		})
-	}
-	all.Wait()
+			if err != nil {
+				b.Errorf("a claim that holds: %v", err)
+			}
+		}
+	})
 	for h, n := range held {
 		if n != 1 {
 			b.Errorf("%d claims have the number %d of one task", n, h.Token)
@@ -749,23 +732,19 @@ func keyRace(b *bench) {
 		var mu sync.Mutex
 		made := map[queue.ID]bool{}
 		created := 0
-		var all sync.WaitGroup
-		for range 6 {
-			all.Go(func() {
-				n := keyed("acme", fmt.Sprint(i), "same")
-				n.MostOpen = 10
-				t, c, err := b.q().Put(ctx, n)
-				mu.Lock()
-				defer mu.Unlock()
-				if made[t.ID] = true; c {
-					created++
-				}
-				if err != nil || c != (t.ID == n.ID) {
-					b.Errorf("%t, %v", c, err)
-				}
-			})
-		}
-		all.Wait()
+		must.AtOnce(6, func(int) {
+			n := keyed("acme", fmt.Sprint(i), "same")
+			n.MostOpen = 10
+			t, c, err := b.q().Put(ctx, n)
+			mu.Lock()
+			defer mu.Unlock()
+			if made[t.ID] = true; c {
+				created++
+			}
+			if err != nil || c != (t.ID == n.ID) {
+				b.Errorf("%t, %v", c, err)
+			}
+		})
 		if len(made) != 1 || created != 1 {
 			b.Errorf("%d puts under one key succeeded, for %d tasks", created, len(made))
 		}
