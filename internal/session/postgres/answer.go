@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5/pgtype"
@@ -105,21 +106,26 @@ func (s *Store) state(key session.Key, a answer) (session.State, error) {
 		if l.summaries[i] != nil {
 			in.Summary = json.RawMessage(l.summaries[i])
 		}
-		switch session.Slot(l.slots[i]) {
-		case session.BOL:
-			st.BOL = append(st.BOL, in)
-		case session.Orders:
-			st.Orders = append(st.Orders, in)
-		case session.Amendments:
-			st.Amendments = append(st.Amendments, in)
-		default:
+		slot := session.Slot(l.slots[i])
+		if !slices.Contains(session.Slots, slot) {
 			return session.State{}, errNonsense(a)
 		}
+		files := st.In(slot)
+		*files = append(*files, in)
 	}
 	if !st.Kind.Valid() {
 		return session.State{}, errNonsense(a)
 	}
 	return st, nil
+}
+
+// after returns the session that an answer describes, and what was removed.
+func (s *Store) after(key session.Key, a answer) (session.State, session.Removed, error) {
+	st, err := s.state(key, a)
+	if err != nil {
+		return st, session.Removed{}, err
+	}
+	return st, a.removed(), nil
 }
 
 // filesOf returns the files that an attach passes.
@@ -143,12 +149,9 @@ func filesOf(files []session.Input) columns {
 // inputsOf returns the files that an import passes: all files of a state.
 func inputsOf(st session.State) columns {
 	l := filesOf(st.Inputs())
-	for _, s := range []struct {
-		name session.Slot
-		of   []session.Input
-	}{{session.BOL, st.BOL}, {session.Orders, st.Orders}, {session.Amendments, st.Amendments}} {
-		for range s.of {
-			l.slots = append(l.slots, string(s.name))
+	for _, slot := range session.Slots {
+		for range *st.In(slot) {
+			l.slots = append(l.slots, string(slot))
 		}
 	}
 	for _, in := range st.Inputs() {
@@ -159,9 +162,6 @@ func inputsOf(st session.State) columns {
 
 // at returns the time that is ms milliseconds after 1970.
 func at(ms int64) time.Time { return time.UnixMilli(ms).UTC() }
-
-// uuid converts an incarnation to the form that the database takes.
-func uuid(i session.Incarnation) [16]byte { return i }
 
 // uuidOf converts a content's key to the form that the database keeps.
 func uuidOf(k blob.Key) (id [16]byte, ok bool) {

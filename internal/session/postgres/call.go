@@ -12,6 +12,7 @@ import (
 
 	"tallyman/internal/blob"
 	"tallyman/internal/fault"
+	"tallyman/internal/session"
 	"tallyman/internal/turn"
 )
 
@@ -139,7 +140,7 @@ func (s *Store) acquire(ctx context.Context) (*pgxpool.Conn, error) {
 	case ctx.Err() != nil:
 		return nil, fault.Ended(ctx.Err())
 	case soon.Err() != nil && s.pool.Stat().AcquiredConns() >= s.pool.Config().MaxConns:
-		return nil, errBusy("all its connections to the database are in use")
+		return nil, session.ErrBusy("all its connections to the database are in use")
 	default:
 		return nil, failed("reach the database", err)
 	}
@@ -151,10 +152,10 @@ func (s *Store) enter() error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.closed {
-		return fault.New(blob.StorageUnavailable, "the session store is closed: the server is shutting down")
+		return session.ErrClosed()
 	}
 	if s.inside >= s.limits.waiting {
-		return errBusy("too many operations on sessions are waiting")
+		return session.ErrBusy("too many operations on sessions are waiting")
 	}
 	s.inside++
 	return nil

@@ -79,10 +79,10 @@ func failed(what string, err error) error {
 	case fileMissing:
 		return session.ErrChanged()
 	case tooManyConnections:
-		return errBusy("its database has no free connection")
+		return session.ErrBusy("its database has no free connection")
 	case serializationFailure, deadlockDetected, lockNotAvailable, queryCanceled, outOfMemory:
 		if refusal(err) != nil {
-			busy := errBusy("its database did not answer in time")
+			busy := session.ErrBusy("its database did not answer in time")
 			busy.Err = err
 			return busy
 		}
@@ -93,10 +93,6 @@ func failed(what string, err error) error {
 	}
 	// The database does not work, or the outcome is unknown. The cause is for the log.
 	return blob.Unavailable(what, "", err)
-}
-
-func errBusy(what string) *fault.Error {
-	return fault.New(fault.Busy, "the server is busy: %s; try again in a moment", what).With(session.RetryAfter{Seconds: 1})
 }
 
 // openFault is the fault of a store that cannot be opened. Operators see it, so it

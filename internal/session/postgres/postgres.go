@@ -338,41 +338,28 @@ func (s *Store) New(ctx context.Context, key session.Key, kind session.Kind) (se
 	return s.begin(ctx, key, kind, true)
 }
 
-func (s *Store) begin(ctx context.Context, key session.Key, kind session.Kind, anew bool) (session.State, session.Removed, error) {
-	fail := func(err error) (session.State, session.Removed, error) {
-		return session.State{}, session.Removed{}, err
-	}
-	if err := key.Check(); err != nil {
-		return fail(err)
-	}
-	if !kind.Valid() {
-		return fail(fault.New(fault.BadRequest, "unknown kind of session %q", kind))
+func (s *Store) begin(ctx context.Context, key session.Key, kind session.Kind, anew bool) (st session.State, removed session.Removed, err error) {
+	if err := cmp.Or(key.Check(), kind.Check()); err != nil {
+		return st, removed, err
 	}
 	a, err := s.within(ctx, func(most *int64) call {
 		return call{
 			what: "begin the session",
 			sql:  `SELECT * FROM tallyman.begin_1($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)`,
 			args: func() []any {
-				return []any{string(key.Owner), string(key.ID), s.now(), s.life(session.Named), s.life(session.Cookie), s.parts(),
-					anew, string(kind), uuid(session.NewIncarnation()), most}
+				return append(s.about(key), s.parts(), anew, string(kind), [16]byte(session.NewIncarnation()), most)
 			},
 		}
 	})
-	if err != nil {
-		return fail(err)
-	}
-	switch a.outcome {
-	case "found":
+	switch {
+	case err != nil:
+		return st, removed, err
+	case a.outcome == "found":
 		s.note(key, a)
-	case "begun":
-	default:
-		return fail(errNonsense(a))
+	case a.outcome != "begun":
+		return st, removed, errNonsense(a)
 	}
-	st, err := s.state(key, a)
-	if err != nil {
-		return fail(err)
-	}
-	return st, a.removed(), nil
+	return s.after(key, a)
 }
 
 // within makes a call that may begin a session, and keeps the bound on sessions. The
@@ -427,7 +414,7 @@ func (s *Store) bounded(ctx context.Context, c func(most *int64) call, most *int
 		case "counting":
 			// Another program counts, since hardly any room is left.
 			if wait == 50 {
-				return answer{}, errBusy("the number of sessions is close to its limit")
+				return answer{}, session.ErrBusy("the number of sessions is close to its limit")
 			}
 			if err := fault.Pause(ctx, 10*time.Millisecond); err != nil {
 				return answer{}, err
@@ -446,9 +433,7 @@ func (s *Store) Clear(ctx context.Context, key session.Key) (session.Removed, er
 	a, err := s.ask(ctx, call{
 		what: "clear the session",
 		sql:  `SELECT * FROM tallyman.clear_1($1, $2, $3, $4, $5)`,
-		args: func() []any {
-			return []any{string(key.Owner), string(key.ID), s.now(), s.life(session.Named), s.life(session.Cookie)}
-		},
+		args: func() []any { return s.about(key) },
 	})
 	if err != nil {
 		return session.Removed{}, err
@@ -457,12 +442,9 @@ func (s *Store) Clear(ctx context.Context, key session.Key) (session.Removed, er
 }
 
 // Attach implements session.Store.
-func (s *Store) Attach(ctx context.Context, key session.Key, a session.Attachment) (session.State, session.Removed, error) {
-	fail := func(err error) (session.State, session.Removed, error) {
-		return session.State{}, session.Removed{}, err
-	}
+func (s *Store) Attach(ctx context.Context, key session.Key, a session.Attachment) (st session.State, removed session.Removed, err error) {
 	if err := errors.Join(key.Check(), a.Check()); err != nil {
-		return fail(err)
+		return st, removed, err
 	}
 	f := filesOf(a.Files)
 	got, err := s.ask(ctx, call{
@@ -470,29 +452,24 @@ func (s *Store) Attach(ctx context.Context, key session.Key, a session.Attachmen
 		attach: true,
 		sql:    `SELECT * FROM tallyman.attach_5($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18)`,
 		args: func() []any {
-			return []any{string(key.Owner), string(key.ID), s.now(), s.life(session.Named), s.life(session.Cookie),
-				uuid(a.Incarnation), a.Revision, string(a.Slot), string(a.Mode), session.MaxFiles,
-				f.names, f.contents, f.sizes, f.sha256s, f.readings, f.readingSizes, f.readingSHA256s, f.summaries}
+			return append(s.about(key), [16]byte(a.Incarnation), a.Revision, string(a.Slot), string(a.Mode), session.MaxFiles,
+				f.names, f.contents, f.sizes, f.sha256s, f.readings, f.readingSizes, f.readingSHA256s, f.summaries)
 		},
 	})
-	if err != nil {
-		return fail(err)
+	switch {
+	case err != nil:
+	case got.outcome == "attached":
+		return s.after(key, got)
+	case got.outcome == "superseded":
+		err = session.ErrSuperseded()
+	case got.outcome == "changed":
+		err = session.ErrChanged()
+	case got.outcome == "too_many":
+		err = session.ErrTooManyFiles(a.Slot, int(got.counted))
+	default:
+		err = errNonsense(got)
 	}
-	switch got.outcome {
-	case "attached":
-		st, err := s.state(key, got)
-		if err != nil {
-			return fail(err)
-		}
-		return st, got.removed(), nil
-	case "superseded":
-		return fail(session.ErrSuperseded())
-	case "changed":
-		return fail(session.ErrChanged())
-	case "too_many":
-		return fail(session.ErrTooManyFiles(a.Slot, int(got.counted)))
-	}
-	return fail(errNonsense(got))
+	return st, removed, err
 }
 
 // Import implements session.Importer.
@@ -507,9 +484,8 @@ func (s *Store) Import(ctx context.Context, st session.State) (session.Removed, 
 			attach: true,
 			sql:    `SELECT * FROM tallyman.import_2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`,
 			args: func() []any {
-				return []any{string(st.Key.Owner), string(st.Key.ID), s.now(), s.life(session.Named), s.life(session.Cookie), most,
-					string(st.Kind), uuid(st.Incarnation), st.Revision, st.Created.UnixMilli(), st.LastUsed.UnixMilli(),
-					f.slots, f.names, f.contents, f.sizes, f.sha256s, f.readings, f.readingSizes, f.readingSHA256s, f.summaries, f.attached}
+				return append(s.about(st.Key), most, string(st.Kind), [16]byte(st.Incarnation), st.Revision, st.Created.UnixMilli(), st.LastUsed.UnixMilli(),
+					f.slots, f.names, f.contents, f.sizes, f.sha256s, f.readings, f.readingSizes, f.readingSHA256s, f.summaries, f.attached)
 			},
 		}
 	})
@@ -533,9 +509,7 @@ func (s *Store) Get(ctx context.Context, key session.Key) (session.State, error)
 		what:  "read the session",
 		again: true,
 		sql:   `SELECT * FROM tallyman.get_1($1, $2, $3, $4, $5, $6)`,
-		args: func() []any {
-			return []any{string(key.Owner), string(key.ID), s.now(), s.life(session.Named), s.life(session.Cookie), s.parts()}
-		},
+		args:  func() []any { return append(s.about(key), s.parts()) },
 	})
 	switch {
 	case err != nil:
@@ -681,6 +655,11 @@ func (s *Store) Close() error {
 		s.pool.Close()
 	})
 	return nil
+}
+
+// about are the first arguments of an operation on a session.
+func (s *Store) about(key session.Key) []any {
+	return []any{string(key.Owner), string(key.ID), s.now(), s.life(session.Named), s.life(session.Cookie)}
 }
 
 // now is the time that is passed to operations: nil for the database's.

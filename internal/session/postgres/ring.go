@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype/zeronull"
 
 	"tallyman/internal/fault"
 	"tallyman/internal/keys"
@@ -86,14 +87,10 @@ func (r *Ring) read(ctx context.Context) ([]keys.Key, error) {
 			for rows.Next() {
 				var k keys.Key
 				var sum []byte
-				var expires *time.Time
-				if err := rows.Scan((*string)(&k.Name), &k.Admin, &sum, &k.Created, &k.ReadOnly, &expires); err != nil {
+				if err := rows.Scan((*string)(&k.Name), &k.Admin, &sum, &k.Created, &k.ReadOnly, (*zeronull.Timestamptz)(&k.Expires)); err != nil {
 					return err
 				}
-				if expires != nil {
-					k.Expires = expires.UTC()
-				}
-				k.SHA256, k.Created = hex.EncodeToString(sum), k.Created.UTC()
+				k.SHA256, k.Created, k.Expires = hex.EncodeToString(sum), k.Created.UTC(), k.Expires.UTC()
 				all = append(all, k)
 			}
 			return nil
@@ -127,13 +124,9 @@ func (r *Ring) insert(ctx context.Context, k keys.Key) (added bool, err error) {
 	if err != nil {
 		return false, err
 	}
-	var expires *time.Time
-	if !k.Expires.IsZero() {
-		expires = &k.Expires
-	}
 	return r.change(ctx, `INSERT INTO tallyman.api_key (name, admin, sha256, created, read_only, expires)
 		SELECT $1, $2, $3, $4, $5, $6 WHERE (SELECT count(*) FROM tallyman.api_key WHERE name = $1) < $7 ON CONFLICT DO NOTHING RETURNING true`,
-		string(k.Name), k.Admin, sum, k.Created, k.ReadOnly, expires, keys.PerOwner)
+		string(k.Name), k.Admin, sum, k.Created, k.ReadOnly, zeronull.Timestamptz(k.Expires), keys.PerOwner)
 }
 
 // Import implements keys.Importer.

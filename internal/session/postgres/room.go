@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"tallyman/internal/fault"
+	"tallyman/internal/session"
 )
 
 // room counts the sessions that this process may begin without counting all sessions.
@@ -69,7 +70,7 @@ func (r *room) makeSure(ctx context.Context) (leased bool, most int64, err error
 	select {
 	case r.turn <- struct{}{}:
 	case <-late.C:
-		return false, 0, errBusy("the number of sessions is close to its limit")
+		return false, 0, session.ErrBusy("the number of sessions is close to its limit")
 	case <-ctx.Done():
 		return false, 0, fault.Ended(ctx.Err())
 	}

@@ -220,31 +220,28 @@ type Risk struct {
 // Doctor returns the settings of the server that may lose acknowledged operations. It
 // fails with session.StorageUnavailable or fault.Busy.
 func (s *Store) Doctor(ctx context.Context) ([]Risk, error) {
-	var found []Risk
+	var g guarantees
+	var standbys int
+	var synchronous string
 	err := s.run(ctx, call{
 		what:  "ask for the server's settings",
 		again: true,
 		sql: `SELECT current_setting('fsync'), current_setting('full_page_writes'), current_setting('synchronous_commit'),
 			current_setting('synchronous_standby_names'),
 			(SELECT count(*) FROM pg_stat_replication WHERE application_name <> 'pg_basebackup')`,
-		scan: func(rows pgx.Rows) error {
-			var g guarantees
-			var standbys int
-			var synchronous string
-			if err := one(&g.fsync, &g.fullPageWrites, &g.synchronousCommit, &synchronous, &standbys)(rows); err != nil {
-				return err
-			}
-			found = nil
-			for _, what := range g.lacking() {
-				found = append(found, Risk{true, what, "turn it on in the server's configuration; Tallyman refuses to start with it"})
-			}
-			if standbys > 0 && synchronous == "" {
-				found = append(found, Risk{false, "replication is asynchronous: failing over to a standby may lose sessions that were acknowledged", "set synchronous_standby_names"})
-			}
-			return nil
-		},
+		scan: one(&g.fsync, &g.fullPageWrites, &g.synchronousCommit, &synchronous, &standbys),
 	})
-	return found, err
+	if err != nil {
+		return nil, err
+	}
+	var found []Risk
+	for _, what := range g.lacking() {
+		found = append(found, Risk{true, what, "turn it on in the server's configuration; Tallyman refuses to start with it"})
+	}
+	if standbys > 0 && synchronous == "" {
+		found = append(found, Risk{false, "replication is asynchronous: failing over to a standby may lose sessions that were acknowledged", "set synchronous_standby_names"})
+	}
+	return found, nil
 }
 
 // refuseOthers fails with InUse if other programs are connected. A program that has
@@ -274,26 +271,18 @@ func (s *Store) refuseOthers(ctx context.Context, conn *pgx.Conn) error {
 func readVersion(ctx context.Context, q interface {
 	QueryRow(context.Context, string, ...any) pgx.Row
 }, where string) (v version, err error) {
-	var schema, table bool
+	var things, tables int
 	// Do not use to_regclass: its cached catalogue does not show what another program
 	// created while we waited for its lock.
-	if err := q.QueryRow(ctx, `SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'tallyman'),
-		EXISTS (SELECT FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'tallyman' AND c.relname = 'schema')`).
-		Scan(&schema, &table); err != nil {
+	err = q.QueryRow(ctx, `SELECT count(*), count(*) FILTER (WHERE c.relname = 'schema')
+		FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'tallyman'`).Scan(&things, &tables)
+	switch {
+	case err != nil:
 		return v, fmt.Errorf("looking for the schema: %w", err)
-	}
-	if !table {
-		var things int
-		if schema {
-			err = q.QueryRow(ctx, `SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace WHERE n.nspname = 'tallyman'`).Scan(&things)
-		}
-		if err != nil {
-			return v, fmt.Errorf("looking for the schema: %w", err)
-		}
-		if things > 0 {
-			return v, fault.New(Foreign, "the schema tallyman of %s is not Tallyman's; choose another database", where)
-		}
+	case things == 0:
 		return v, nil
+	case tables == 0:
+		return v, fault.New(Foreign, "the schema tallyman of %s is not Tallyman's; choose another database", where)
 	}
 	if err := q.QueryRow(ctx, `SELECT version, oldest FROM tallyman.schema`).Scan(&v.is, &v.oldest); err != nil {
 		return v, fmt.Errorf("reading the schema's version: %w", err)
@@ -353,10 +342,7 @@ const bootstrap = `
 // refuseOlder fails with OlderProgram if connected programs could not work with a
 // version of the schema.
 func (s *Store) refuseOlder(ctx context.Context, tx pgx.Tx, version int) error {
-	rows, err := tx.Query(ctx, `SELECT DISTINCT application_name FROM pg_stat_activity WHERE datname = current_database() AND application_name IS NOT NULL`)
-	if err != nil {
-		return fmt.Errorf("looking for other programs: %w", err)
-	}
+	rows, _ := tx.Query(ctx, `SELECT DISTINCT application_name FROM pg_stat_activity WHERE datname = current_database() AND application_name IS NOT NULL`)
 	names, err := pgx.CollectRows(rows, pgx.RowTo[string])
 	if err != nil {
 		return fmt.Errorf("looking for other programs: %w", err)

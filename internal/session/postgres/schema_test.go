@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -17,21 +16,17 @@ import (
 
 func TestManyProgramsThatStartAtOnceMakeOneSchema(t *testing.T) {
 	at := address(t)
-	var all sync.WaitGroup
-	for range 8 {
-		all.Go(func() {
-			s, err := Open(ctx, at, session.Settings{}, Options{AllowUnsafe: true})
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			defer s.Close()
-			if _, _, err := s.Open(ctx, keyOf("x"), session.Named); err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	all.Wait()
+	must.AtOnce(8, func(int) {
+		s, err := Open(ctx, at, session.Settings{}, Options{AllowUnsafe: true})
+		if err != nil {
+			t.Error(err)
+			return
+		}
+		defer s.Close()
+		if _, _, err := s.Open(ctx, keyOf("x"), session.Named); err != nil {
+			t.Error(err)
+		}
+	})
 	if page, err := mustOpen(t, at, session.Settings{}, Options{}).List(ctx, session.Query{}); err != nil || page.Total != 1 {
 		t.Errorf("%+v, %v", page, err)
 	}
@@ -166,7 +161,7 @@ func TestAnOlderProgramLeavesAmendmentsAlone(t *testing.T) {
 		t.Helper()
 		f := filesOf([]session.Input{sessiontest.NewInput(slot)})
 		_, err := old.Exec(ctx, `SELECT tallyman.attach_1($1, $2, NULL, $3, $4, $5, 0, $6, $7, 100, $8, $9, $10, $11, $12, $13, $14, $15)`,
-			string(k.Owner), string(k.ID), s.life(session.Named), s.life(session.Cookie), uuid(st.Incarnation), slot, mode,
+			string(k.Owner), string(k.ID), s.life(session.Named), s.life(session.Cookie), [16]byte(st.Incarnation), slot, mode,
 			f.names, f.contents, f.sizes, f.sha256s, f.readings, f.readingSizes, f.readingSHA256s, f.summaries)
 		must.OK(t, err)
 		st, err = s.Get(ctx, k)

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype/zeronull"
 
 	"tallyman/internal/blob"
 	"tallyman/internal/fault"
@@ -27,36 +28,34 @@ const taskColumns = `id, seq, owner, kind, key, fingerprint, payload, contents, 
 // taskOf is the columns of the task that a function returned as f.task.
 var taskOf = "(f.task)." + strings.ReplaceAll(taskColumns, ", ", ", (f.task).")
 
-// taskRow is a task's row; all fields are nil if there is none.
+// taskRow is a task's row; all is zero if there is none.
 type taskRow struct {
-	id, owner, kind, key, fingerprint, state, error *string
-	seq, due, token, created, ended, expires        *int64
-	payload, note, result                           []byte
-	contents                                        [][16]byte
-	sizes                                           []int64
-	sha256s                                         [][]byte
+	read                         queue.Task // without what follows
+	due, created, ended, expires int64      // milliseconds since 1970, 0 for none
+	contents                     [][16]byte
+	sizes                        []int64
+	sha256s                      [][]byte
 }
 
 func (r *taskRow) targets() []any {
-	return []any{&r.id, &r.seq, &r.owner, &r.kind, &r.key, &r.fingerprint, &r.payload, &r.contents, &r.sizes, &r.sha256s,
-		&r.state, &r.due, &r.token, &r.note, &r.error, &r.result, &r.created, &r.ended, &r.expires}
+	t := &r.read
+	return []any{
+		(*zeronull.Text)(&t.ID), (*zeronull.Int8)(&t.Seq), (*zeronull.Text)(&t.Owner), (*zeronull.Text)(&t.Kind),
+		(*zeronull.Text)(&t.Key), (*zeronull.Text)(&t.Fingerprint), &t.Payload, &r.contents, &r.sizes, &r.sha256s,
+		(*zeronull.Text)(&t.State), (*zeronull.Int8)(&r.due), (*zeronull.Int8)(&t.Token), &t.Note, (*zeronull.Text)(&t.Error),
+		&t.Result, (*zeronull.Int8)(&r.created), (*zeronull.Int8)(&r.ended), (*zeronull.Int8)(&r.expires),
+	}
 }
 
 func (r *taskRow) task() queue.Task {
-	if r.id == nil {
-		return queue.Task{}
-	}
-	at := func(ms *int64) time.Time {
-		if ms == nil {
-			return time.Time{}
+	timeOf := func(ms int64) (t time.Time) {
+		if ms != 0 {
+			t = at(ms)
 		}
-		return time.UnixMilli(*ms).UTC()
+		return t
 	}
-	t := queue.Task{
-		ID: queue.ID(*r.id), Owner: session.Owner(*r.owner), Kind: queue.Kind(*r.kind), Key: *r.key, Fingerprint: *r.fingerprint,
-		Payload: r.payload, Seq: *r.seq, State: queue.State(*r.state), Due: at(r.due), Token: *r.token, Note: r.note, Error: *r.error,
-		Result: r.result, Created: at(r.created), Ended: at(r.ended), Expires: at(r.expires),
-	}
+	t := r.read
+	t.Due, t.Created, t.Ended, t.Expires = timeOf(r.due), timeOf(r.created), timeOf(r.ended), timeOf(r.expires)
 	for i, id := range r.contents {
 		ref := blob.Ref{Key: blobKey(id), Size: r.sizes[i]}
 		copy(ref.SHA256[:], r.sha256s[i])
@@ -65,27 +64,11 @@ func (r *taskRow) task() queue.Task {
 	return t
 }
 
-// task makes a call whose one row has an outcome, perhaps what was freed, and perhaps a
-// task.
-func (q Tasks) task(ctx context.Context, c call, withFreed, withTask bool) (outcome string, freed []blob.Key, t queue.Task, err error) {
-	c.scan = func(rows pgx.Rows) error {
-		var ids [][16]byte
-		var row taskRow
-		to := []any{&outcome}
-		if withFreed {
-			to = append(to, &ids)
-		}
-		if withTask {
-			to = append(to, row.targets()...)
-		}
-		if err := one(to...)(rows); err != nil {
-			return err
-		}
-		freed, t = blobKeys(ids), row.task()
-		return nil
-	}
+// ask makes a call whose one row begins with an outcome.
+func (q Tasks) ask(ctx context.Context, c call, to ...any) (outcome string, err error) {
+	c.scan = one(append([]any{&outcome}, to...)...)
 	err = q.store.run(ctx, c)
-	return outcome, freed, t, err
+	return outcome, err
 }
 
 // bytesOf makes a value of bytea that is not NULL.
@@ -101,7 +84,8 @@ func (q Tasks) Put(ctx context.Context, n queue.New) (queue.Task, bool, error) {
 		id, _ := uuidOf(ref.Key) // checked
 		contents, sizes, sums = append(contents, id), append(sizes, ref.Size), append(sums, bytesOf(ref.SHA256[:]))
 	}
-	outcome, _, t, err := q.task(ctx, call{
+	var row taskRow
+	outcome, err := q.ask(ctx, call{
 		what: "put the task",
 		sql:  `SELECT f.outcome, ` + taskOf + ` FROM tallyman.put_task_6($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13) f`,
 		args: func() []any {
@@ -111,7 +95,7 @@ func (q Tasks) Put(ctx context.Context, n queue.New) (queue.Task, bool, error) {
 		// While it is not known whether the task names contents, Named must not answer.
 		again:  len(contents) == 0,
 		attach: len(contents) > 0,
-	}, false, true)
+	}, row.targets()...)
 	switch {
 	case err != nil:
 		return queue.Task{}, false, err
@@ -120,32 +104,33 @@ func (q Tasks) Put(ctx context.Context, n queue.New) (queue.Task, bool, error) {
 	case outcome == "kept":
 		return queue.Task{}, false, queue.ErrTooMany(n.MostKept, false)
 	case outcome == "there":
-		return t.Same(n)
+		return row.task().Same(n)
 	}
-	return t, true, nil
+	return row.task(), true, nil
 }
 
 // Claim implements queue.Queue.
 func (q Tasks) Claim(ctx context.Context, kind queue.Kind, lease time.Duration) (queue.Task, bool, error) {
-	outcome, _, t, err := q.task(ctx, call{
+	var row taskRow
+	outcome, err := q.ask(ctx, call{
 		what: "claim a task",
 		sql:  `SELECT f.outcome, ` + taskOf + ` FROM tallyman.claim_task_6($1, $2, $3) f`,
 		args: func() []any { return []any{q.store.now(), string(kind), lease.Milliseconds()} },
-	}, false, true)
+	}, row.targets()...)
 	if err != nil || outcome != "claimed" {
 		return queue.Task{}, false, err
 	}
-	return t, true, nil
+	return row.task(), true, nil
 }
 
 // held makes a call for a claim.
-func (q Tasks) held(ctx context.Context, c call, withFreed bool) ([]blob.Key, error) {
+func (q Tasks) held(ctx context.Context, c call, to ...any) error {
 	c.again = true
-	outcome, freed, _, err := q.task(ctx, c, withFreed, false)
+	outcome, err := q.ask(ctx, c, to...)
 	if err == nil && outcome == "lost" {
 		err = queue.ErrLost()
 	}
-	return freed, err
+	return err
 }
 
 // Extend implements queue.Queue.
@@ -153,12 +138,11 @@ func (q Tasks) Extend(ctx context.Context, h queue.Hold, lease time.Duration, no
 	if len(note) > queue.MaxNote {
 		return fault.New(fault.BadRequest, "the note of a task has more than %d bytes", queue.MaxNote)
 	}
-	_, err := q.held(ctx, call{
+	return q.held(ctx, call{
 		what: "extend a claim",
 		sql:  `SELECT tallyman.extend_task_6($1, $2, $3, $4, $5)`,
 		args: func() []any { return []any{q.store.now(), string(h.ID), h.Token, lease.Milliseconds(), note} },
-	}, false)
-	return err
+	})
 }
 
 // Finish implements queue.Queue.
@@ -166,24 +150,26 @@ func (q Tasks) Finish(ctx context.Context, h queue.Hold, e queue.End) ([]blob.Ke
 	if err := e.Check(); err != nil {
 		return nil, err
 	}
-	return q.held(ctx, call{
+	var freed [][16]byte
+	err := q.held(ctx, call{
 		what: "finish a task",
 		sql:  `SELECT outcome, freed FROM tallyman.finish_task_6($1, $2, $3, $4, $5, $6, $7)`,
 		args: func() []any {
 			return []any{q.store.now(), string(h.ID), h.Token, string(e.State), e.Result, queue.Cut(e.Error), e.Keep.Milliseconds()}
 		},
-	}, true)
+	}, &freed)
+	return blobKeys(freed), err
 }
 
 // Retry implements queue.Queue.
 func (q Tasks) Retry(ctx context.Context, h queue.Hold, after time.Duration, reason string) error {
-	outcome, _, _, err := q.task(ctx, call{
+	outcome, err := q.ask(ctx, call{
 		what: "put a task off",
 		sql:  `SELECT tallyman.retry_task_6($1, $2, $3, $4, $5)`,
 		args: func() []any {
 			return []any{q.store.now(), string(h.ID), h.Token, after.Milliseconds(), queue.Cut(reason)}
 		},
-	}, false, false)
+	})
 	if err == nil && outcome != "held" {
 		err = queue.ErrLost()
 	}
@@ -192,19 +178,21 @@ func (q Tasks) Retry(ctx context.Context, h queue.Hold, after time.Duration, rea
 
 // Cancel implements queue.Queue.
 func (q Tasks) Cancel(ctx context.Context, owner session.Owner, id queue.ID, keep time.Duration) (queue.Task, []blob.Key, error) {
-	outcome, freed, t, err := q.task(ctx, call{
+	var freed [][16]byte
+	var row taskRow
+	outcome, err := q.ask(ctx, call{
 		what:  "cancel a task",
 		sql:   `SELECT f.outcome, f.freed, ` + taskOf + ` FROM tallyman.cancel_task_6($1, $2, $3, $4) f`,
 		args:  func() []any { return []any{q.store.now(), string(owner), string(id), keep.Milliseconds()} },
 		again: true,
-	}, true, true)
+	}, append([]any{&freed}, row.targets()...)...)
 	if err == nil && outcome == "none" {
 		err = queue.ErrNotFound()
 	}
 	if err != nil {
 		return queue.Task{}, nil, err
 	}
-	return t, freed, nil
+	return row.task(), blobKeys(freed), nil
 }
 
 // Remove implements queue.Queue.

@@ -1,6 +1,7 @@
 package postgres
 
 import (
+	"cmp"
 	"context"
 	"sync"
 	"time"
@@ -127,9 +128,7 @@ func (s *Store) saveAllUses(ctx context.Context) error {
 				failed = 0
 				continue
 			}
-			if first == nil {
-				first = err
-			}
+			first = cmp.Or(first, err)
 			if failed++; failed == 2 {
 				return first
 			}
