@@ -8,7 +8,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -75,16 +74,26 @@ func (h *house) upload(k session.Key) session.Input {
 func (h *house) left() []blob.Key {
 	h.Helper()
 	var keys []blob.Key
-	for after := blob.Key(""); ; {
-		items, next, err := h.contents.List(ctx, after, 100)
+	for it, err := range blob.All(ctx, h.contents, 100) {
 		must.OK(h.T, err)
-		for _, it := range items {
-			keys = append(keys, it.Key)
-		}
-		if next == "" {
-			return keys
-		}
-		after = next
+		keys = append(keys, it.Key)
+	}
+	return keys
+}
+
+// sweeps expects a pass over all contents to delete so many.
+func (h *house) sweeps(want int) {
+	h.Helper()
+	if s, err := h.Orphans(ctx); err != nil || s.Contents != want {
+		h.Errorf("swept %+v, %v; want %d contents", s, err, want)
+	}
+}
+
+// leaves expects so many contents to be left.
+func (h *house) leaves(want int) {
+	h.Helper()
+	if got := len(h.left()); got != want {
+		h.Errorf("%d contents are left, want %d", got, want)
 	}
 }
 
@@ -137,10 +146,7 @@ func TestOrphansAreSweptAndNothingElse(t *testing.T) {
 		h.contents.Release(h.put().Key) // of an upload that crashed
 	}
 	pending := h.put() // of one under way
-	s, err := h.Orphans(ctx)
-	if err != nil || s.Contents != 20 {
-		t.Errorf("swept %+v, %v; want 20 contents", s, err)
-	}
+	h.sweeps(20)
 	if err := blob.Verify(ctx, h.contents, pending); err != nil {
 		t.Errorf("a content of an upload under way: %v", err)
 	}
@@ -155,9 +161,7 @@ func TestOrphansAreSweptAndNothingElse(t *testing.T) {
 	_, _, err = h.store.Attach(ctx, h.key(0), a)
 	must.OK(t, err)
 	h.contents.Release(pending.Key)
-	if s, err := h.Orphans(ctx); err != nil || s.Contents != 0 {
-		t.Errorf("swept %+v, %v; want nothing", s, err)
-	}
+	h.sweeps(0)
 }
 
 func TestASweepThatWouldRemoveALargeShareStops(t *testing.T) {
@@ -176,16 +180,12 @@ func TestASweepThatWouldRemoveALargeShareStops(t *testing.T) {
 	if s, err := h.Orphans(ctx); fault.CodeOf(err) != session.SweepStopped || s.Contents != 0 || !stopped || found != 34 {
 		t.Errorf("swept %+v, %v; stopped %v with %d orphans", s, err, stopped, found)
 	}
-	if got := len(h.left()); got != 40 {
-		t.Errorf("%d contents are left, want all 40", got)
-	}
+	h.leaves(40)
 	h.Share = 100 // as the operator allows
 	if s, err := h.Orphans(ctx); err != nil || s.Contents != 34 || stopped {
 		t.Errorf("swept %+v, %v; stopped %v", s, err, stopped)
 	}
-	if got := len(h.left()); got != 6 {
-		t.Errorf("%d contents are left, want 6", got)
-	}
+	h.leaves(6)
 }
 
 func TestContentsThatAreNobodysAreClaimedOnlyIfASessionNamesOne(t *testing.T) {
@@ -214,9 +214,7 @@ func TestYoungOrphansStayWhereOtherProcessesUpload(t *testing.T) {
 		t.Errorf("swept %+v, %v; want nothing", s, err)
 	}
 	h.Now = func() time.Time { return time.Now().Add(2 * time.Hour) }
-	if s, err := h.Orphans(ctx); err != nil || s.Contents != 1 {
-		t.Errorf("swept %+v, %v; want one", s, err)
-	}
+	h.sweeps(1)
 }
 
 // While a janitor sweeps without rest, no session in use loses anything.
@@ -230,41 +228,33 @@ func TestSweepingDoesNotDisturbSessionsInUse(t *testing.T) {
 		h.Janitor.Run(sweeping)
 		close(ended)
 	}()
-	var clients sync.WaitGroup
-	for c := range 4 {
-		clients.Go(func() {
-			k := h.key(c)
-			for i := range 40 {
-				in := h.upload(k)
-				st, err := h.store.Get(ctx, k)
-				if err != nil || len(st.BOL) != 1 {
-					t.Errorf("after an upload: %+v, %v", st, err)
-					return
-				}
-				for _, ref := range []blob.Ref{in.Content, in.Reading} {
-					if err := blob.Verify(ctx, h.contents, ref); err != nil {
-						t.Errorf("upload %d of client %d: %v", i, c, err)
-					}
-				}
-				if i%10 == 9 {
-					r, err := h.store.Clear(ctx, k)
-					if err != nil || r.Files != 1 {
-						t.Errorf("clear: %+v, %v", r, err)
-					}
-					h.contents.Delete(ctx, r.Contents...)
+	must.AtOnce(4, func(c int) {
+		k := h.key(c)
+		for i := range 40 {
+			in := h.upload(k)
+			st, err := h.store.Get(ctx, k)
+			if err != nil || len(st.BOL) != 1 {
+				t.Errorf("after an upload: %+v, %v", st, err)
+				return
+			}
+			for _, ref := range []blob.Ref{in.Content, in.Reading} {
+				if err := blob.Verify(ctx, h.contents, ref); err != nil {
+					t.Errorf("upload %d of client %d: %v", i, c, err)
 				}
 			}
-		})
-	}
-	clients.Wait()
+			if i%10 == 9 {
+				r, err := h.store.Clear(ctx, k)
+				if err != nil || r.Files != 1 {
+					t.Errorf("clear: %+v, %v", r, err)
+				}
+				h.contents.Delete(ctx, r.Contents...)
+			}
+		}
+	})
 	stop()
 	<-ended
-	if s, err := h.Orphans(ctx); err != nil || s.Contents > 0 {
-		t.Errorf("afterwards: %+v, %v", s, err)
-	}
-	if got := h.left(); len(got) > 0 {
-		t.Errorf("%d contents are left of cleared sessions", len(got))
-	}
+	h.sweeps(0)
+	h.leaves(0) // of cleared sessions
 }
 
 func TestTheNextPassContinuesAnInterruptedOne(t *testing.T) {
@@ -291,9 +281,7 @@ func TestTheNextPassContinuesAnInterruptedOne(t *testing.T) {
 	if _, err := h.Orphans(ctx); err != nil {
 		t.Error(err)
 	}
-	if got := h.left(); len(got) > 0 {
-		t.Errorf("%d contents are left", len(got))
-	}
+	h.leaves(0)
 }
 
 // cancelling ends the pass after one step, like a crash between two steps.
@@ -331,9 +319,7 @@ func TestUndeletableContentsAreSweptLater(t *testing.T) {
 	h.Log = slog.New(slog.NewTextHandler(until{"the disk is broken", cancel}, nil))
 	h.Janitor.Run(told) // until the log tells
 	h.Contents = h.contents
-	if s, err := h.Orphans(ctx); err != nil || s.Contents != 20 {
-		t.Errorf("with a disk that is well again: %+v, %v", s, err)
-	}
+	h.sweeps(20) // with a disk that is well again
 }
 
 // until is a log that calls a function at its first message.
