@@ -14,8 +14,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"tallyman/internal/blob"
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
@@ -129,7 +127,6 @@ func TestAReadIsTriedAgainWhenAConnectionBreaks(t *testing.T) {
 		_, err := s.Get(ctx, keyOf("x"))
 		must.OK(t, err)
 		var once atomic.Bool
-		p.Watch(nil, func(b []byte) ([]byte, bool) { return b, once.Swap(true) })
 		p.Watch(nil, func(b []byte) ([]byte, bool) {
 			if once.Swap(true) {
 				return b, true
@@ -149,10 +146,7 @@ func TestHistoriesAreLinearizableWhenConnectionsBreak(t *testing.T) {
 	at := address(t)
 	p, through := newProxy(t, at)
 	direct := mustOpen(t, at, session.Settings{}, Options{})
-	rounds := 8
-	if sessiontest.Long() {
-		rounds = 200
-	}
+	rounds := sessiontest.Times(8, 200)
 	all := map[string]int{}
 	operations := 240
 	for round := 0; round < rounds; round++ {
@@ -177,9 +171,7 @@ func TestHistoriesAreLinearizableWhenConnectionsBreak(t *testing.T) {
 		waitUntilIdle(t, server, at)
 		h.Restarted()
 		sessiontest.Load{Clients: 6}.Start(direct, h, round).ReadAll()
-		for k, n := range h.Outcomes() {
-			all[k] += n
-		}
+		h.Outcomes(all)
 		switch err := h.Check(); {
 		case errors.Is(err, sessiontest.ErrUndecided) && operations > 6:
 			rounds, operations = rounds+1, operations/2 // a further, smaller round
@@ -203,12 +195,8 @@ func TestHistoriesAreLinearizableWhenConnectionsBreak(t *testing.T) {
 // database: after that, no statement that a client abandoned can take effect.
 func waitUntilIdle(t testing.TB, s *pgtest.Server, address string) {
 	t.Helper()
-	u, err := url.Parse(address)
-	must.OK(t, err)
-	u.Path = "/postgres"
-	watcher, err := pgx.Connect(ctx, u.String())
-	must.OK(t, err)
-	defer watcher.Close(ctx)
+	watcher := mustConnect(t, s.Address("postgres"))
+	defer watcher.Close(ctx) // not only in the end: there may be many
 	name := strings.TrimPrefix(mustParse(t, address).Path, "/")
 	for {
 		var busy int
@@ -263,8 +251,7 @@ func everyOperation(s *Store, k session.Key, st session.State) map[string]error 
 // newProxy starts a link to a database, and returns the database's address through it.
 func newProxy(t testing.TB, address string) (*link.Link, string) {
 	t.Helper()
-	u, err := url.Parse(address)
-	must.OK(t, err)
+	u := mustParse(t, address)
 	p := link.For(t, u.Host)
 	u.Host = p.Address
 	return p, u.String()
@@ -356,21 +343,17 @@ func TestAHungDatabaseBlocksNoOperationForEver(t *testing.T) {
 	until(func() error { _, _, err := s.New(ctx, k, session.Named); return err })
 	release := hang(p)
 	defer release()
-	var clients sync.WaitGroup
 	var unsettled atomic.Int64
-	for range 12 {
-		clients.Go(func() {
-			_, _, err := s.New(ctx, k, session.Named)
-			switch fault.CodeOf(err) {
-			case session.StorageUnavailable:
-				unsettled.Add(1)
-			case fault.Busy:
-			default:
-				t.Errorf("while the database hangs: %v", err)
-			}
-		})
-	}
-	clients.Wait()
+	must.AtOnce(12, func(int) {
+		_, _, err := s.New(ctx, k, session.Named)
+		switch fault.CodeOf(err) {
+		case session.StorageUnavailable:
+			unsettled.Add(1)
+		case fault.Busy:
+		default:
+			t.Errorf("while the database hangs: %v", err)
+		}
+	})
 	if unsettled.Load() == 0 {
 		t.Error("no operation ran out of time")
 	}

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -99,11 +98,8 @@ func TestThreeReplicasKeepTheRules(t *testing.T) {
 func TestHistoriesAreLinearizableByTheClockOfTheDatabase(t *testing.T) {
 	for _, life := range []time.Duration{0, 40 * time.Millisecond} {
 		store := openReplicas(t, 3, address(t), session.Settings{Lives: session.Lives{Named: life}}, Options{})
-		load := sessiontest.Load{Clients: 8, Operations: 1200, Rounds: 2, Cancel: true}
-		if sessiontest.Long() {
-			load.Rounds = 40
-		}
 		if life == 0 {
+			load := sessiontest.Load{Clients: 8, Operations: 1200, Rounds: sessiontest.Times(2, 40), Cancel: true}
 			if done, err := sessiontest.Linearizable(store, load); err != nil {
 				t.Errorf("%d operations: %v", done, err)
 			}
@@ -111,35 +107,31 @@ func TestHistoriesAreLinearizableByTheClockOfTheDatabase(t *testing.T) {
 		}
 		// The checker knows no clock. For such short lives the test checks only what
 		// must never happen.
-		var clients sync.WaitGroup
-		for range 8 {
-			clients.Go(func() {
-				for i := range 150 {
-					k := keyOf([]string{"a", "b"}[i%2])
-					st, _, err := store.Open(ctx, k, session.Named)
-					if err != nil {
-						t.Error(err)
-						return
-					}
-					if i%5 == 0 {
-						time.Sleep(life)
-					}
-					in := sessiontest.NewInput(st.Incarnation.String())
-					got, _, err := store.Attach(ctx, k, session.Attachment{Incarnation: st.Incarnation, Slot: session.Orders, Mode: session.Replace, Files: []session.Input{in}})
-					if code := fault.CodeOf(err); code != "" && code != session.Superseded {
-						t.Error(err)
-					}
-					if err == nil && (got.Incarnation != st.Incarnation || got.Orders[0].Name != st.Incarnation.String()) {
-						t.Errorf("an attach to %s landed in %+v", st.Incarnation, got)
-					}
-					if got, err := store.Get(ctx, k); err == nil && got.Orders != nil && got.Orders[0].Name != got.Incarnation.String() {
-						t.Errorf("a file of incarnation %s is in %s", got.Orders[0].Name, got.Incarnation)
-					}
-					store.Expire(ctx, 2)
+		must.AtOnce(8, func(int) {
+			for i := range 150 {
+				k := keyOf([]string{"a", "b"}[i%2])
+				st, _, err := store.Open(ctx, k, session.Named)
+				if err != nil {
+					t.Error(err)
+					return
 				}
-			})
-		}
-		clients.Wait()
+				if i%5 == 0 {
+					time.Sleep(life)
+				}
+				in := sessiontest.NewInput(st.Incarnation.String())
+				got, _, err := store.Attach(ctx, k, session.Attachment{Incarnation: st.Incarnation, Slot: session.Orders, Mode: session.Replace, Files: []session.Input{in}})
+				if code := fault.CodeOf(err); code != "" && code != session.Superseded {
+					t.Error(err)
+				}
+				if err == nil && (got.Incarnation != st.Incarnation || got.Orders[0].Name != st.Incarnation.String()) {
+					t.Errorf("an attach to %s landed in %+v", st.Incarnation, got)
+				}
+				if got, err := store.Get(ctx, k); err == nil && got.Orders != nil && got.Orders[0].Name != got.Incarnation.String() {
+					t.Errorf("a file of incarnation %s is in %s", got.Orders[0].Name, got.Incarnation)
+				}
+				store.Expire(ctx, 2)
+			}
+		})
 	}
 }
 

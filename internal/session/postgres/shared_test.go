@@ -123,26 +123,22 @@ func TestNoKeyWaitsForATurn(t *testing.T) {
 	s := mustOpen(t, address(t), session.Settings{}, Options{})
 	ring := s.Keys()
 	turns := turn.New(2)
-	var all sync.WaitGroup
-	for n := range 12 {
-		all.Go(func() {
-			for range 20 {
-				ctx, own, err := turns.Begin(t.Context(), fmt.Sprint("owner", n%4))
-				if err != nil {
-					t.Error(err)
-					return
-				}
-				ring.mu.Lock()
-				ring.at = time.Time{} // the keys are old
-				ring.mu.Unlock()
-				if _, err := ring.All(ctx); err != nil {
-					t.Error(err)
-				}
-				own.End()
+	must.AtOnce(12, func(n int) {
+		for range 20 {
+			ctx, own, err := turns.Begin(t.Context(), fmt.Sprint("owner", n%4))
+			if err != nil {
+				t.Error(err)
+				return
 			}
-		})
-	}
-	all.Wait()
+			ring.mu.Lock()
+			ring.at = time.Time{} // the keys are old
+			ring.mu.Unlock()
+			if _, err := ring.All(ctx); err != nil {
+				t.Error(err)
+			}
+			own.End()
+		}
+	})
 }
 
 func TestProgramsAgreeOnASecret(t *testing.T) {
@@ -205,18 +201,11 @@ func TestTheBusReconnectsAndReportsMissedMessages(t *testing.T) {
 	in := bustest.Subscribe(t, to, "x")
 	arrives := func(text string) {
 		t.Helper()
-		done := make(chan struct{})
-		defer close(done)
-		go func() {
-			for {
-				from.Publish(bus.Message{Topic: "x", Payload: []byte(text)})
-				select {
-				case <-done:
-					return
-				case <-time.After(50 * time.Millisecond):
-				}
-			}
-		}()
+		defer must.Meanwhile(1, func(int, int) bool {
+			from.Publish(bus.Message{Topic: "x", Payload: []byte(text)})
+			time.Sleep(50 * time.Millisecond)
+			return true
+		})()
 		in.Until(t, text+" arrives", func() bool {
 			m := in.Messages()
 			return len(m) > 0 && string(m[len(m)-1]) == text
@@ -260,7 +249,7 @@ func TestTheChannelHidesTopicsAndIgnoresForeignNotifications(t *testing.T) {
 		t.Errorf("the channel reveals: %s", n.Payload)
 	}
 	in.Until(t, "the message arrives", func() bool { return in.Len() == 1 })
-	for _, hostile := range []string{"", " ", "1", "1 a", "1 a b", "1 a 1 x", "1 a 1 x !!!", "2 a 1 x aGVsbG8", "1 a 1 x y z", strings.Repeat("x", 7000), "1 a 1 " + topicOf(to, topic) + " !!!"} {
+	for _, hostile := range []string{"", " ", "1", "1 a", "1 a b", "1 a 1 x", "1 a 1 x !!!", "2 a 1 x aGVsbG8", "1 a 1 x y z", strings.Repeat("x", 7000), "1 a 1 " + to.hidden(topic) + " !!!"} {
 		_, err := stranger.Exec(ctx, "SELECT pg_notify('tallyman', $1)", hostile)
 		must.OK(t, err)
 	}
@@ -270,5 +259,3 @@ func TestTheChannelHidesTopicsAndIgnoresForeignNotifications(t *testing.T) {
 		t.Errorf("%q", m)
 	}
 }
-
-func topicOf(b *Bus, topic string) string { return b.hidden(topic) }

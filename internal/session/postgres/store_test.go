@@ -9,7 +9,6 @@ import (
 	"reflect"
 	"slices"
 	"strings"
-	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -138,11 +137,7 @@ func TestTheDatabaseFollowsTheRuleOfAttach(t *testing.T) {
 		return in
 	}
 	codes := map[fault.Code]int{}
-	rounds := 3000
-	if sessiontest.Long() {
-		rounds = 50_000
-	}
-	for i := range rounds {
+	for i := range sessiontest.Times(3000, 50_000) {
 		clock.Advance(time.Millisecond)
 		a := session.Attachment{Incarnation: st.Incarnation, Slot: session.BOL, Mode: []session.Mode{session.Replace, session.Append, session.Append, session.Append, session.Append, session.Update}[rand.IntN(6)]}
 		if rand.IntN(3) == 0 {
@@ -214,26 +209,22 @@ func TestTheBoundOnSessionsIsKeptByManyClients(t *testing.T) {
 		here := keyOf("here")
 		_, _, err := s.New(ctx, here, session.Named)
 		must.OK(t, err)
-		var clients sync.WaitGroup
 		var begun atomic.Int64
-		for c := range 16 {
-			clients.Go(func() {
-				for i := range 30 {
-					_, _, err := s.New(ctx, keyOf(fmt.Sprint(c, " ", i)), session.Named)
-					switch fault.CodeOf(err) {
-					case "":
-						begun.Add(1)
-					case fault.Busy:
-					default:
-						t.Error(err)
-					}
-					if _, _, err := s.Open(ctx, here, session.Named); err != nil {
-						t.Errorf("opening what is there: %v", err)
-					}
+		must.AtOnce(16, func(c int) {
+			for i := range 30 {
+				_, _, err := s.New(ctx, keyOf(fmt.Sprint(c, " ", i)), session.Named)
+				switch fault.CodeOf(err) {
+				case "":
+					begun.Add(1)
+				case fault.Busy:
+				default:
+					t.Error(err)
 				}
-			})
-		}
-		clients.Wait()
+				if _, _, err := s.Open(ctx, here, session.Named); err != nil {
+					t.Errorf("opening what is there: %v", err)
+				}
+			}
+		})
 		if got := int(begun.Load()) + 1; got != most {
 			t.Errorf("%d sessions begun, %d are kept at most", got, most)
 		}
@@ -243,18 +234,14 @@ func TestTheBoundOnSessionsIsKeptByManyClients(t *testing.T) {
 func TestSeveralProgramsNearlyKeepTheBound(t *testing.T) {
 	const most, programs = 320, 3
 	r := openReplicas(t, programs, address(t), session.Settings{MaxSessions: most}, Options{Connections: 4})
-	var clients sync.WaitGroup
 	var begun atomic.Int64
-	for c := range 12 {
-		clients.Go(func() {
-			for i := range 60 {
-				if _, _, err := r.New(ctx, keyOf(fmt.Sprint(c, " ", i)), session.Named); err == nil {
-					begun.Add(1)
-				}
+	must.AtOnce(12, func(c int) {
+		for i := range 60 {
+			if _, _, err := r.New(ctx, keyOf(fmt.Sprint(c, " ", i)), session.Named); err == nil {
+				begun.Add(1)
 			}
-		})
-	}
-	clients.Wait()
+		}
+	})
 	if got := int(begun.Load()); got < most || got > most+programs*most/roomParts {
 		t.Errorf("%d sessions begun by %d programs, which keep %d", got, programs, most)
 	}

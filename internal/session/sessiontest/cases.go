@@ -383,31 +383,27 @@ func detach(b *bench) {
 func amendRace(b *bench) {
 	k := key("x")
 	st := b.openSession(k)
-	var all sync.WaitGroup
 	var won atomic.Int32
-	for range 16 {
-		all.Go(func() {
-			for range 20 {
-				now, err := b.store.Get(ctx, k)
-				if err != nil {
-					b.Error(err)
-					return
-				}
-				a := amendOf(now.Incarnation, NewInput("amendments.json"))
-				a.Revision = now.Revision
-				switch got, _, err := b.store.Attach(ctx, k, a); {
-				case err == nil:
-					won.Add(1)
-					if got.Revision != now.Revision+1 || len(got.Amendments) != 1 || got.Amendments[0].Content.Key != a.Files[0].Content.Key {
-						b.Errorf("an amendment of revision %d made %+v", now.Revision, got)
-					}
-				case fault.CodeOf(err) != session.Changed:
-					b.Error(err)
-				}
+	must.AtOnce(16, func(int) {
+		for range 20 {
+			now, err := b.store.Get(ctx, k)
+			if err != nil {
+				b.Error(err)
+				return
 			}
-		})
-	}
-	all.Wait()
+			a := amendOf(now.Incarnation, NewInput("amendments.json"))
+			a.Revision = now.Revision
+			switch got, _, err := b.store.Attach(ctx, k, a); {
+			case err == nil:
+				won.Add(1)
+				if got.Revision != now.Revision+1 || len(got.Amendments) != 1 || got.Amendments[0].Content.Key != a.Files[0].Content.Key {
+					b.Errorf("an amendment of revision %d made %+v", now.Revision, got)
+				}
+			case fault.CodeOf(err) != session.Changed:
+				b.Error(err)
+			}
+		}
+	})
 	if got := b.get(k); got.Revision != st.Revision+int64(won.Load()) || won.Load() == 0 {
 		b.Errorf("revision %d after %d amendments", got.Revision, won.Load())
 	}
@@ -1116,27 +1112,17 @@ func listingRace(b *bench) {
 		b.openSession(k)
 		stay = append(stay, k)
 	}
-	stop := make(chan struct{})
-	var others sync.WaitGroup
-	for c := range 3 {
-		others.Go(func() {
-			for i := 0; ; i++ {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				k := key(fmt.Sprintf("%03d", (i*7+c)%300))
-				if int(k.ID[2]-'0') == 0 {
-					b.store.New(ctx, k, session.Named)
-				} else if i%2 == 0 {
-					b.store.Open(ctx, k, session.Named)
-				} else {
-					b.store.Clear(ctx, k)
-				}
-			}
-		})
-	}
+	end := must.Meanwhile(3, func(c, i int) bool {
+		k := key(fmt.Sprintf("%03d", (i*7+c)%300))
+		if int(k.ID[2]-'0') == 0 {
+			b.store.New(ctx, k, session.Named)
+		} else if i%2 == 0 {
+			b.store.Open(ctx, k, session.Named)
+		} else {
+			b.store.Clear(ctx, k)
+		}
+		return true
+	})
 	for range 10 {
 		seen := map[session.Key]int{}
 		all, err := listAll(b.store, "", 8)
@@ -1155,8 +1141,7 @@ func listingRace(b *bench) {
 			}
 		}
 	}
-	close(stop)
-	others.Wait()
+	end()
 }
 
 func cancelled(b *bench) {
@@ -1234,19 +1219,15 @@ func openRace(b *bench) {
 		k := key(fmt.Sprint(round))
 		var mu sync.Mutex
 		seen := map[session.Incarnation]int{}
-		var all sync.WaitGroup
-		for range 16 {
-			all.Go(func() {
-				st, _, err := b.store.Open(ctx, k, session.Named)
-				if err != nil {
-					b.Error(err)
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				seen[st.Incarnation]++
-			})
-		}
-		all.Wait()
+		must.AtOnce(16, func(int) {
+			st, _, err := b.store.Open(ctx, k, session.Named)
+			if err != nil {
+				b.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			seen[st.Incarnation]++
+		})
 		if len(seen) != 1 {
 			b.Fatalf("16 clients that opened one ID got %d incarnations", len(seen))
 		}
@@ -1257,20 +1238,16 @@ func appendRace(b *bench) {
 	k := key("x")
 	st := b.openSession(k)
 	var files sync.Map
-	var all sync.WaitGroup
-	for c := range 8 {
-		all.Go(func() {
-			for i := range session.MaxFiles / 2 / 8 {
-				f, g := NewInput(fmt.Sprintf("%d-%d a", c, i)), NewInput(fmt.Sprintf("%d-%d b", c, i))
-				if _, _, err := b.store.Attach(ctx, k, appendOf(st.Incarnation, f, g)); err != nil {
-					b.Error(err)
-				}
-				files.Store(f.Content.Key, f)
-				files.Store(g.Content.Key, g)
+	must.AtOnce(8, func(c int) {
+		for i := range session.MaxFiles / 2 / 8 {
+			f, g := NewInput(fmt.Sprintf("%d-%d a", c, i)), NewInput(fmt.Sprintf("%d-%d b", c, i))
+			if _, _, err := b.store.Attach(ctx, k, appendOf(st.Incarnation, f, g)); err != nil {
+				b.Error(err)
 			}
-		})
-	}
-	all.Wait()
+			files.Store(f.Content.Key, f)
+			files.Store(g.Content.Key, g)
+		}
+	})
 	check := func() {
 		got := b.get(k)
 		if want := session.MaxFiles / 2 / 8 * 8 * 2; len(got.BOL) != want {
@@ -1347,44 +1324,33 @@ func crossingRace(b *bench) {
 func wholeStates(b *bench) {
 	k := key("x")
 	st := b.openSession(k)
-	stop := make(chan struct{})
-	var readers sync.WaitGroup
-	for range 4 {
-		readers.Go(func() {
-			for {
-				select {
-				case <-stop:
-					return
-				default:
-				}
-				runtime.Gosched() // the writer wants a processor too
-				got, err := b.store.Get(ctx, k)
-				if err != nil {
-					b.Error(err)
-					return
-				}
-				// Each attach has three files of one name, and the orders that follow
-				// have the same name.
-				for _, f := range got.Inputs() {
-					if len(got.BOL) != 3 || f.Name != got.BOL[0].Name {
-						b.Errorf("a torn state: %+v", got)
-						return
-					}
-				}
-				if got.Orders != nil && got.Revision%2 == 0 || got.Orders == nil && got.Revision%2 == 1 && got.Revision > 1 {
-					b.Errorf("revision %d with orders %v", got.Revision, got.Orders)
-					return
-				}
+	end := must.Meanwhile(4, func(int, int) bool {
+		runtime.Gosched() // the writer wants a processor too
+		got, err := b.store.Get(ctx, k)
+		if err != nil {
+			b.Error(err)
+			return false
+		}
+		// Each attach has three files of one name, and the orders that follow
+		// have the same name.
+		for _, f := range got.Inputs() {
+			if len(got.BOL) != 3 || f.Name != got.BOL[0].Name {
+				b.Errorf("a torn state: %+v", got)
+				return false
 			}
-		})
-	}
+		}
+		if got.Orders != nil && got.Revision%2 == 0 || got.Orders == nil && got.Revision%2 == 1 && got.Revision > 1 {
+			b.Errorf("revision %d with orders %v", got.Revision, got.Orders)
+			return false
+		}
+		return true
+	})
 	for i := range 60 {
 		name := fmt.Sprint(i)
 		b.attach(k, bolOf(st.Incarnation, NewInput(name), NewInput(name), NewInput(name)))
 		b.attach(k, ordersOf(st.Incarnation, NewInput(name)))
 	}
-	close(stop)
-	readers.Wait()
+	end()
 }
 
 func bound(b *bench) {
@@ -1444,22 +1410,15 @@ func check(b *bench) {
 }
 
 func linearizable(b *bench) {
-	l := Load{Clients: 8, Operations: 1500, Clock: b.clock, Life: b.settings.Lives.Of(session.Named), Cancel: true}
-	l.Rounds = 2
-	if Long() {
-		l.Rounds, l.Operations, l.Clients = 60, 2500, 16
-	}
-	l.Reopen = func() session.Store {
-		b.reopen()
-		return b.store
-	}
 	all := map[string]int{}
-	l.Log = func(round map[string]int) {
-		for k, n := range round {
-			all[k] += n
-		}
-	}
-	done, err := Linearizable(b.store, l)
+	done, err := Linearizable(b.store, Load{
+		Clients: Times(8, 16), Operations: Times(1500, 2500), Rounds: Times(2, 60),
+		Clock: b.clock, Life: b.settings.Lives.Of(session.Named), Cancel: true, Outcomes: all,
+		Reopen: func() session.Store {
+			b.reopen()
+			return b.store
+		},
+	})
 	b.Logf("%d operations: %v", done, all)
 	must.OK(b, err)
 	// Without conflicts the check would prove nothing.

@@ -11,6 +11,7 @@ import (
 	"tallyman/internal/blob"
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
+	"tallyman/internal/testing/must"
 )
 
 // importCases are for a store that is a session.Importer.
@@ -59,9 +60,7 @@ func (b *bench) elsewhere(k session.Key) session.State {
 func (b *bench) imports(st session.State) session.Removed {
 	b.Helper()
 	removed, err := b.store.(session.Importer).Import(ctx, st)
-	if err != nil {
-		b.Fatalf("import: %v", err)
-	}
+	must.OK(b, err)
 	return removed
 }
 
@@ -319,19 +318,16 @@ func importRace(b *bench) {
 		}
 		var mu sync.Mutex
 		var removed []blob.Key
-		var all sync.WaitGroup
-		for _, i := range rand.Perm(len(states)) {
-			all.Go(func() {
-				r, err := b.store.(session.Importer).Import(ctx, states[i])
-				if err != nil && fault.CodeOf(err) != session.Exists {
-					b.Error(err)
-				}
-				mu.Lock()
-				defer mu.Unlock()
-				removed = append(removed, r.Contents...)
-			})
-		}
-		all.Wait()
+		order := rand.Perm(len(states))
+		must.AtOnce(len(states), func(i int) {
+			r, err := b.store.(session.Importer).Import(ctx, states[order[i]])
+			if err != nil && fault.CodeOf(err) != session.Exists {
+				b.Error(err)
+			}
+			mu.Lock()
+			defer mu.Unlock()
+			removed = append(removed, r.Contents...)
+		})
 		b.same(b.listed(st.Key), states[len(states)-1])
 		b.named(false, removed...)
 		slices.Sort(removed)

@@ -218,10 +218,7 @@ func (k Killer) Kill(kills int) (acknowledged int, err error) {
 // LosesNothing is a test: victims are killed, and lose nothing that they have acknowledged.
 func (k Killer) LosesNothing(t *testing.T) {
 	t.Helper()
-	kills := 6
-	if Long() {
-		kills = 150
-	}
+	kills := Times(6, 150)
 	acknowledged, err := k.Kill(kills)
 	must.OK(t, err)
 	if acknowledged < kills*10 {

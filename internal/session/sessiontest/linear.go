@@ -17,6 +17,7 @@ import (
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
 	"tallyman/internal/testing/linear"
+	"tallyman/internal/testing/must"
 )
 
 // Load is a random load of many clients on few sessions, so that their operations
@@ -37,8 +38,8 @@ type Load struct {
 	Reopen func() session.Store
 	// Seed chooses the load, as far as concurrency allows; 0 for a random one.
 	Seed uint64
-	// Log, if set, receives how the operations of a round ended.
-	Log func(outcomes map[string]int)
+	// Outcomes, if set, counts how the operations ended, as History.Outcomes does.
+	Outcomes map[string]int
 }
 
 // Linearizable puts a load on a store, records every operation with its answer, and
@@ -65,8 +66,8 @@ func Linearizable(store session.Store, l Load) (operations int, err error) {
 		}
 		run.ReadAll()
 		operations += h.Len()
-		if l.Log != nil {
-			l.Log(h.Outcomes())
+		if l.Outcomes != nil {
+			h.Outcomes(l.Outcomes)
 		}
 		switch err := h.Check(); {
 		case errors.Is(err, ErrUndecided) && l.Operations > l.Clients:
@@ -121,25 +122,21 @@ func (r *Round) key(i int) session.Key { return key(fmt.Sprintf("round %d, sessi
 
 // Clients runs all clients. A client ends early when storage fails.
 func (r *Round) Clients() {
-	var all sync.WaitGroup
-	for c := range r.load.Clients {
-		all.Go(func() {
-			rng := rand.New(rand.NewPCG(r.load.Seed, uint64(c)))
-			var known [loadKeys]session.State
-			var seen int64
-			for range r.load.Operations / r.load.Clients {
-				if rng.IntN(8) == 0 {
-					r.oneOfProfile(c, rng, &seen)
-				} else {
-					r.one(c, rng, &known)
-				}
-				if !r.load.Stubborn && r.failed() {
-					return
-				}
+	must.AtOnce(r.load.Clients, func(c int) {
+		rng := rand.New(rand.NewPCG(r.load.Seed, uint64(c)))
+		var known [loadKeys]session.State
+		var seen int64
+		for range r.load.Operations / r.load.Clients {
+			if rng.IntN(8) == 0 {
+				r.oneOfProfile(c, rng, &seen)
+			} else {
+				r.one(c, rng, &known)
 			}
-		})
-	}
-	all.Wait()
+			if !r.load.Stubborn && r.failed() {
+				return
+			}
+		}
+	})
 }
 
 // failed reports whether an outcome is unknown.
@@ -279,12 +276,9 @@ func randomAttachment(rng *rand.Rand, st session.State, file func() session.Inpu
 		return slotOf(inc, session.Orders, session.Append, file())
 	case 4:
 		// Whoever takes a file away saw it.
-		for _, slot := range []struct {
-			name  session.Slot
-			files []session.Input
-		}{{session.BOL, st.BOL}, {session.Orders, st.Orders}, {session.Amendments, st.Amendments}} {
-			if n := len(slot.files); n > 0 && rng.IntN(2) == 0 {
-				return slotOf(inc, slot.name, session.Detach, slot.files[rng.IntN(n)])
+		for _, slot := range session.Slots {
+			if files := *st.In(slot); len(files) > 0 && rng.IntN(2) == 0 {
+				return slotOf(inc, slot, session.Detach, files[rng.IntN(len(files))])
 			}
 		}
 		fallthrough
@@ -542,11 +536,10 @@ func (h *History) Restarted() {
 	}
 }
 
-// Outcomes counts the operations by kind and outcome.
-func (h *History) Outcomes() map[string]int {
+// Outcomes adds the numbers of the operations by kind and outcome.
+func (h *History) Outcomes(n map[string]int) {
 	h.mu.Lock()
 	defer h.mu.Unlock()
-	n := map[string]int{}
 	for _, op := range h.ops {
 		outcome := "ok"
 		if a := op.Output.(Answer); a.Unknown || a.Code != "" {
@@ -554,7 +547,6 @@ func (h *History) Outcomes() map[string]int {
 		}
 		n[string(op.Input.(Op).Kind)+": "+outcome]++
 	}
-	return n
 }
 
 // checkTimeout bounds the search for an order in one history.

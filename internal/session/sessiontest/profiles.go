@@ -98,32 +98,28 @@ func profiles(b *bench) {
 
 func profileRace(b *bench) {
 	const writers, each = 8, 20
-	var all sync.WaitGroup
 	var mu sync.Mutex
 	won := map[int64]string{}
-	for w := range writers {
-		all.Go(func() {
-			for i := range each {
-				seen, err := b.papers().Profile(ctx, "acme")
-				if err != nil {
-					b.Error(err)
-					return
-				}
-				content := fmt.Sprint(w, " ", i)
-				p, err := b.papers().PutProfile(ctx, "acme", session.Profile{Revision: seen.Revision, Content: []byte(content)})
-				if fault.CodeOf(err) == session.ProfileChanged {
-					continue
-				}
-				mu.Lock()
-				if other, twice := won[p.Revision]; err != nil || twice || p.Revision != seen.Revision+1 {
-					b.Errorf("after revision %d comes %d, which is %q and %q (%v)", seen.Revision, p.Revision, other, content, err)
-				}
-				won[p.Revision] = content
-				mu.Unlock()
+	must.AtOnce(writers, func(w int) {
+		for i := range each {
+			seen, err := b.papers().Profile(ctx, "acme")
+			if err != nil {
+				b.Error(err)
+				return
 			}
-		})
-	}
-	all.Wait()
+			content := fmt.Sprint(w, " ", i)
+			p, err := b.papers().PutProfile(ctx, "acme", session.Profile{Revision: seen.Revision, Content: []byte(content)})
+			if fault.CodeOf(err) == session.ProfileChanged {
+				continue
+			}
+			mu.Lock()
+			if other, twice := won[p.Revision]; err != nil || twice || p.Revision != seen.Revision+1 {
+				b.Errorf("after revision %d comes %d, which is %q and %q (%v)", seen.Revision, p.Revision, other, content, err)
+			}
+			won[p.Revision] = content
+			mu.Unlock()
+		}
+	})
 	last := session.Profile{Revision: int64(len(won)), Content: []byte(won[int64(len(won))])}
 	b.profile("acme", last)
 	b.reopen()

@@ -54,6 +54,14 @@ func Clients(b *testing.B, clients int, do func(client int) error) {
 // Long reports whether tests may take long: if the environment has TALLYMAN_LONG=1.
 func Long() bool { return os.Getenv("TALLYMAN_LONG") == "1" }
 
+// Times is how often a test repeats something: seldom, or often if it may take long.
+func Times(seldom, often int) int {
+	if Long() {
+		return often
+	}
+	return seldom
+}
+
 // Clock is a clock that moves only when it is told to.
 type Clock struct {
 	mu  sync.Mutex
@@ -131,9 +139,7 @@ func key(id string) session.Key { return session.Key{Owner: session.Local, ID: s
 func (b *bench) reopen() {
 	b.Helper()
 	if b.store != nil {
-		if err := b.store.Close(); err != nil {
-			b.Fatalf("closing the store: %v", err)
-		}
+		must.OK(b, b.store.Close())
 	}
 	b.settings.Now = b.clock.Now
 	b.store = nil // nothing to close if opening ends the test
@@ -174,9 +180,7 @@ func slotOf(inc session.Incarnation, slot session.Slot, mode session.Mode, files
 func (b *bench) openSession(k session.Key) session.State {
 	b.Helper()
 	st, removed, err := b.store.Open(ctx, k, session.Named)
-	if err != nil {
-		b.Fatalf("open: %v", err)
-	}
+	must.OK(b, err)
 	if removed.Files != 0 || removed.Bytes != 0 {
 		b.Errorf("open removed %d files", removed.Files)
 	}
@@ -186,9 +190,7 @@ func (b *bench) openSession(k session.Key) session.State {
 func (b *bench) newSession(k session.Key) (session.State, session.Removed) {
 	b.Helper()
 	st, removed, err := b.store.New(ctx, k, session.Named)
-	if err != nil {
-		b.Fatalf("new: %v", err)
-	}
+	must.OK(b, err)
 	b.isEmpty(st)
 	return st, removed
 }
@@ -196,18 +198,14 @@ func (b *bench) newSession(k session.Key) (session.State, session.Removed) {
 func (b *bench) clear(k session.Key) session.Removed {
 	b.Helper()
 	removed, err := b.store.Clear(ctx, k)
-	if err != nil {
-		b.Fatalf("clear: %v", err)
-	}
+	must.OK(b, err)
 	return removed
 }
 
 func (b *bench) attach(k session.Key, a session.Attachment) (session.State, session.Removed) {
 	b.Helper()
 	st, removed, err := b.store.Attach(ctx, k, a)
-	if err != nil {
-		b.Fatalf("attach: %v", err)
-	}
+	must.OK(b, err)
 	return st, removed
 }
 
@@ -244,9 +242,7 @@ func (b *bench) attachFails(code fault.Code, k session.Key, a session.Attachment
 func (b *bench) get(k session.Key) session.State {
 	b.Helper()
 	st, err := b.store.Get(ctx, k)
-	if err != nil {
-		b.Fatalf("get: %v", err)
-	}
+	must.OK(b, err)
 	return st
 }
 
@@ -414,9 +410,7 @@ func (b *bench) sweep(limit int) session.Expired {
 	var all session.Expired
 	for {
 		x, err := b.store.Expire(ctx, limit)
-		if err != nil {
-			b.Fatalf("expire: %v", err)
-		}
+		must.OK(b, err)
 		if x.Sessions > limit {
 			b.Errorf("a step of at most %d removed %d sessions", limit, x.Sessions)
 		}

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"tallyman/internal/blob"
+	"tallyman/internal/blob/blobtest"
 	"tallyman/internal/blob/files"
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
@@ -63,11 +64,7 @@ const contentsFirst = "contents first"
 // put stores a small file and its reading.
 func put(contents blob.Store) session.Input {
 	store := func(n int) blob.Ref {
-		b := make([]byte, n)
-		for i := range b {
-			b[i] = byte(rand.Uint32())
-		}
-		ref, err := contents.Put(ctx, bytes.NewReader(b))
+		ref, err := contents.Put(ctx, bytes.NewReader(blobtest.Bytes(n)))
 		if err != nil {
 			fmt.Fprintln(os.Stderr, err)
 			os.Exit(1)

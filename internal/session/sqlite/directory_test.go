@@ -24,7 +24,13 @@ import (
 
 func mustOpen(t testing.TB, dir string) *Store {
 	t.Helper()
-	s, err := Open(ctx, dir, session.Settings{})
+	return openAt(t, safe(dir), session.Settings{})
+}
+
+// openAt opens a store until the test ends.
+func openAt(t testing.TB, p place, settings session.Settings) *Store {
+	t.Helper()
+	s, err := open(ctx, p, settings)
 	must.OK(t, err)
 	t.Cleanup(func() { s.Close() })
 	return s
@@ -153,14 +159,11 @@ func TestANewerSchemaIsRefusedAndUnchanged(t *testing.T) {
 	dir := t.TempDir()
 	p := safe(dir)
 	p.migrations = append(slices.Clone(migrations), `ALTER TABLE session ADD COLUMN later TEXT`, `SELECT 1`)
-	s, err := open(ctx, p, session.Settings{})
-	must.OK(t, err)
-	st, _, _ := s.New(ctx, keyOf("x"), session.Named)
-	_ = st
+	s := openAt(t, p, session.Settings{})
+	s.New(ctx, keyOf("x"), session.Named)
 	s.Close()
-	before, err := os.ReadFile(filepath.Join(dir, fileName))
-	must.OK(t, err)
-	_, err = Open(ctx, dir, session.Settings{})
+	before := must.Read(t, filepath.Join(dir, fileName))
+	_, err := Open(ctx, dir, session.Settings{})
 	if fault.CodeOf(err) != NewerSchema {
 		t.Fatalf("a newer schema: %v", err)
 	}
@@ -192,9 +195,7 @@ func TestAnOlderSchemaIsUpgradedAndKeepsItsSessions(t *testing.T) {
 		t.Fatal("a migration that fails succeeded")
 	}
 	p.migrations = append(slices.Clone(migrations), `CREATE TABLE half (n INTEGER) STRICT`, `UPDATE probe SET n = 7`)
-	s, err = open(ctx, p, session.Settings{})
-	must.OK(t, err)
-	defer s.Close()
+	s = openAt(t, p, session.Settings{})
 	if got := content(s.Get(ctx, keyOf("x"))); got != content(want, nil) {
 		t.Errorf("after migrating the session is %v, was %v", got, content(want, nil))
 	}
@@ -273,13 +274,12 @@ func TestADamagedDatabaseIsReported(t *testing.T) {
 	}
 	s.Close()
 	path := filepath.Join(dir, fileName)
-	b, err := os.ReadFile(path)
-	must.OK(t, err)
+	b := must.Read(t, path)
 	for i := 3 * 4096; i < len(b); i++ {
 		b[i] = 0xa5
 	}
 	must.OK(t, os.WriteFile(path, b, 0o600))
-	_, err = Open(ctx, dir, session.Settings{})
+	_, err := Open(ctx, dir, session.Settings{})
 	if fault.CodeOf(err) != DamagedData || !strings.Contains(err.Error(), dir) {
 		t.Errorf("a damaged database: %v", err)
 	}

@@ -30,10 +30,7 @@ func onDisk(t testing.TB, disk *simDisk, dir string) *Store {
 	t.Helper()
 	p := safe(dir)
 	p.vfs, p.logPages, p.staleRows, p.reserve = disk.name, 20, 10, 0
-	s, err := open(ctx, p, session.Settings{})
-	must.OK(t, err)
-	t.Cleanup(func() { s.Close() })
-	return s
+	return openAt(t, p, session.Settings{})
 }
 
 // content returns a state without the fields that every use changes.
@@ -235,16 +232,12 @@ func TestOnAFullDiskTheOutcomeIsCertain(t *testing.T) {
 }
 
 func TestHistoriesWithFailuresAreLinearizable(t *testing.T) {
-	rounds := 15
-	if sessiontest.Long() {
-		rounds = 300
-	}
 	disk := newSimDisk(t, rand.Uint64())
 	dir := t.TempDir()
 	s := onDisk(t, disk, dir)
 	failures := []error{syscall.EIO, syscall.ENOSPC}
 	var met atomic.Int64
-	for round := range rounds {
+	for round := range sessiontest.Times(15, 300) {
 		h := sessiontest.NewHistory()
 		run := sessiontest.Load{Clients: 5, Operations: 400, Stubborn: true}.Start(s, h, round)
 		next, burst := 5+rand.IntN(200), 0

@@ -2,7 +2,6 @@ package sqlite
 
 import (
 	"bytes"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"os"
@@ -12,6 +11,7 @@ import (
 	"time"
 
 	"tallyman/internal/blob"
+	"tallyman/internal/blob/blobtest"
 	"tallyman/internal/blob/files"
 	"tallyman/internal/fault"
 	"tallyman/internal/session"
@@ -89,9 +89,7 @@ func (d *fullDisk) try(k session.Key, size int) (session.State, error) {
 	if err != nil {
 		return st, err
 	}
-	b := make([]byte, size)
-	rand.Read(b)
-	ref, err := d.contents.Put(ctx, bytes.NewReader(b))
+	ref, err := d.contents.Put(ctx, bytes.NewReader(blobtest.Bytes(size)))
 	if err != nil {
 		return st, err
 	}

@@ -54,11 +54,8 @@ func powerCycles(t *testing.T, cycles int, change func(*place)) error {
 }
 
 func TestAPowerCutLosesNothingThatWasAcknowledged(t *testing.T) {
-	cycles := 200 // enough to show each wrong setting below
-	if sessiontest.Long() {
-		cycles = 5000
-	}
-	must.OK(t, powerCycles(t, cycles, func(*place) {}))
+	// 200 are enough to show each wrong setting below.
+	must.OK(t, powerCycles(t, sessiontest.Times(200, 5000), func(*place) {}))
 }
 
 // Settings that are often recommended lose acknowledged operations. So the test above
