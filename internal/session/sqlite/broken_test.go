@@ -8,7 +8,6 @@ import (
 
 	"tallyman/internal/session"
 	"tallyman/internal/session/sessiontest"
-	"tallyman/internal/testing/must"
 )
 
 // These tests break a rule of the real store from outside, to show that the
@@ -32,34 +31,29 @@ type counted struct {
 	real  map[session.Key]session.Incarnation
 }
 
-// number replaces the incarnation by its number.
-func (s counted) number(st session.State) session.State {
+// number replaces the incarnation in an answer by its number.
+func (s counted) number(st session.State, r session.Removed, err error) (session.State, session.Removed, error) {
+	if err != nil {
+		return st, r, err
+	}
 	if s.real[st.Key] != st.Incarnation {
 		s.real[st.Key] = st.Incarnation
 		s.count[st.Key]++
 	}
 	st.Incarnation = session.Incarnation{15: s.count[st.Key]}
-	return st
+	return st, r, nil
 }
 
 func (s counted) Open(ctx context.Context, k session.Key, kind session.Kind) (session.State, session.Removed, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st, r, err := s.Store.Open(ctx, k, kind)
-	if err != nil {
-		return st, r, err
-	}
-	return s.number(st), r, nil
+	return s.number(s.Store.Open(ctx, k, kind))
 }
 
 func (s counted) New(ctx context.Context, k session.Key, kind session.Kind) (session.State, session.Removed, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	st, r, err := s.Store.New(ctx, k, kind)
-	if err != nil {
-		return st, r, err
-	}
-	return s.number(st), r, nil
+	return s.number(s.Store.New(ctx, k, kind))
 }
 
 func (s counted) Clear(ctx context.Context, k session.Key) (session.Removed, error) {
@@ -76,10 +70,8 @@ func (s counted) Get(ctx context.Context, k session.Key) (session.State, error) 
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	st, err := s.Store.Get(ctx, k)
-	if err != nil {
-		return st, err
-	}
-	return s.number(st), nil
+	st, _, err = s.number(st, session.Removed{}, err)
+	return st, err
 }
 
 func (s counted) Attach(ctx context.Context, k session.Key, a session.Attachment) (session.State, session.Removed, error) {
@@ -88,11 +80,7 @@ func (s counted) Attach(ctx context.Context, k session.Key, a session.Attachment
 	if a.Incarnation == (session.Incarnation{15: s.count[k]}) {
 		a.Incarnation = s.real[k]
 	}
-	st, r, err := s.Store.Attach(ctx, k, a)
-	if err != nil {
-		return st, r, err
-	}
-	return s.number(st), r, nil
+	return s.number(s.Store.Attach(ctx, k, a))
 }
 
 // early publishes uncommitted changes: readers see an attach before it is decided
@@ -168,10 +156,8 @@ func TestTheCheckerFindsABrokenStore(t *testing.T) {
 		}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			store, err := Open(context.Background(), t.TempDir(), session.Settings{})
-			must.OK(t, err)
-			defer store.Close()
-			_, err = sessiontest.Linearizable(c.broke(store), sessiontest.Load{Clients: 8, Operations: 2000, Rounds: 10})
+			store := mustOpen(t, t.TempDir())
+			_, err := sessiontest.Linearizable(c.broke(store), sessiontest.Load{Clients: 8, Operations: 2000, Rounds: 10})
 			if !errors.Is(err, sessiontest.ErrNotLinearizable) {
 				t.Errorf("not found: %v", err)
 			}

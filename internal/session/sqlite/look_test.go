@@ -39,9 +39,7 @@ func snapshot(t *testing.T, dir string) string {
 func TestLookSeesAConsistentStateBesideABusyServer(t *testing.T) {
 	p := safe(t.TempDir())
 	p.logPages, p.synchronous = 8, "OFF"
-	s, err := open(ctx, p, session.Settings{})
-	must.OK(t, err)
-	defer s.Close()
+	s := openAt(t, p, session.Settings{})
 	var acknowledged atomic.Int64
 	// Each look comes with a fixed number of sessions that keep the server busy, so
 	// that the database grows with the number of looks, not with their duration.

@@ -181,8 +181,6 @@ func resize(b []byte, n int64) []byte {
 	return append(b, make([]byte, n-int64(len(b)))...)
 }
 
-var errIO = syscall.EIO
-
 // check is called with the lock held before every operation.
 func (d *simDisk) check(op, file string) error {
 	if d.left > 0 && op != "read" && op != "open" {
@@ -190,7 +188,7 @@ func (d *simDisk) check(op, file string) error {
 		d.off = d.off || d.left == 0
 	}
 	if d.off {
-		return errIO
+		return syscall.EIO
 	}
 	if d.fault != nil {
 		return d.fault(op, file)

@@ -8,6 +8,7 @@ import (
 	"path/filepath"
 	"slices"
 	"sync"
+	"syscall"
 	"testing"
 	"time"
 
@@ -193,15 +194,13 @@ func TestWhileTheDiskHangsReadsWorkAndWaitingIsBounded(t *testing.T) {
 // session that the batch begins after that must not be as old as the batch.
 func TestASessionThatBeginsAfterAnotherExpiredLives(t *testing.T) {
 	clock := sessiontest.NewClock()
-	s, err := Open(ctx, t.TempDir(), session.Settings{Now: clock.Now})
-	must.OK(t, err)
-	defer s.Close()
+	s := openAt(t, safe(t.TempDir()), session.Settings{Now: clock.Now})
 	k := keyOf("x")
 	st, _, _ := s.New(ctx, k, session.Named)
 	life := s.settings.Lives.Of(session.Named)
 	in := sessiontest.NewInput("1.pdf")
 	var removed session.Removed
-	err = s.do(ctx, func(b *batch) error {
+	err := s.do(ctx, func(b *batch) error {
 		sl := b.at(k)
 		next, _, err := sl.state.Attach(session.Attachment{Incarnation: st.Incarnation, Slot: session.BOL, Mode: session.Replace, Files: []session.Input{in}}, b.now)
 		if err != nil || !b.use(sl) {
@@ -238,9 +237,7 @@ func TestUsesAreWrittenSeldomAndACrashLosesFew(t *testing.T) {
 	p.vfs = disk.name
 	settings := session.Settings{Now: clock.Now}
 	life := settings.Lives.Of(session.Named)
-	s, err := open(ctx, p, settings)
-	must.OK(t, err)
-	defer s.Close()
+	s := openAt(t, p, settings)
 	k := keyOf("x")
 	s.New(ctx, k, session.Named)
 	const uses = 1000
@@ -259,10 +256,7 @@ func TestUsesAreWrittenSeldomAndACrashLosesFew(t *testing.T) {
 	s.Close()
 	disk = disk.after(t)
 	p.vfs = disk.name
-	again, err := open(ctx, p, settings)
-	must.OK(t, err)
-	defer again.Close()
-	page, err := again.List(ctx, session.Query{})
+	page, err := openAt(t, p, settings).List(ctx, session.Query{})
 	if err != nil || len(page.Sessions) != 1 {
 		t.Fatalf("after a crash: %+v, %v", page, err)
 	}
@@ -276,9 +270,7 @@ func TestTheKeeperWritesUsesInTheBackground(t *testing.T) {
 	p := safe(t.TempDir())
 	p.vfs = disk.name
 	const life = 3 * time.Second
-	s, err := open(ctx, p, session.Settings{Lives: session.Lives{Named: life, Cookie: life}})
-	must.OK(t, err)
-	defer s.Close()
+	s := openAt(t, p, session.Settings{Lives: session.Lives{Named: life, Cookie: life}})
 	k := keyOf("x")
 	s.New(ctx, k, session.Named)
 	before := disk.syncs.Load()
@@ -401,17 +393,13 @@ func TestStaleRowsAreTrimmedOldestFirst(t *testing.T) {
 func TestTheNumberOfStaleRowsIsBounded(t *testing.T) {
 	disk := newSimDisk(t, 1)
 	s := onDisk(t, disk, t.TempDir())
-	var clients sync.WaitGroup
-	for range 32 {
-		clients.Go(func() {
-			for i := range 1000 {
-				if _, _, err := s.New(ctx, keyOf(fmt.Sprint(i%7)), session.Named); err != nil {
-					t.Error(err)
-				}
+	must.AtOnce(32, func(int) {
+		for i := range 1000 {
+			if _, _, err := s.New(ctx, keyOf(fmt.Sprint(i%7)), session.Named); err != nil {
+				t.Error(err)
 			}
-		})
-	}
-	clients.Wait()
+		}
+	})
 	s.do(ctx, func(b *batch) error {
 		if n := s.stale.len(); n > s.place.staleRows+maxBatch {
 			t.Errorf("%d stale rows, want %d or so", n, s.place.staleRows)
@@ -435,7 +423,7 @@ func TestNothingIsAnOrphanWhileAnOutcomeIsUnknown(t *testing.T) {
 	st, _, _ := s.Open(ctx, keyOf("x"), session.Named)
 	disk.setFault(func(op, _ string) error {
 		if op == "sync" {
-			return errIO
+			return syscall.EIO
 		}
 		return nil
 	})
@@ -460,13 +448,10 @@ func TestNothingIsAnOrphanWhileAnOutcomeIsUnknown(t *testing.T) {
 }
 
 func TestAWallClockThatJumpsEndsNoSession(t *testing.T) {
-	dir := t.TempDir()
 	start := time.Now().Round(0)
 	var jump, elapsed time.Duration
 	now := session.Steady(func() time.Time { return start.Add(jump + elapsed) }, func() time.Duration { return elapsed })
-	s, err := Open(ctx, dir, session.Settings{Now: now})
-	must.OK(t, err)
-	defer s.Close()
+	s := openAt(t, safe(t.TempDir()), session.Settings{Now: now})
 	made, _, err := s.New(ctx, keyOf("x"), session.Named)
 	must.OK(t, err)
 	look := func() {
