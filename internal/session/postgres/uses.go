@@ -102,11 +102,8 @@ func (s *Store) saveUses(ctx context.Context, before time.Time) error {
 		}
 		err := s.writeUses(ctx, late)
 		s.uses.putBack(late)
-		if err != nil {
-			return err
-		}
-		if len(late) > 0 {
-			return nil // the next round tries the rest
+		if err != nil || len(late) > 0 {
+			return err // the next round tries the rest
 		}
 	}
 }

@@ -73,16 +73,13 @@ func (s *Store) saveUses(behind func(life int64) int64) {
 
 // trim removes all stale rows, in small steps.
 func (s *Store) trim() {
-	for more := true; more; {
-		var old []int64
-		err := s.do(context.Background(), func(b *batch) error {
-			old = s.stale.oldest(trimRows)
-			b.trim = old
-			return nil
+	for {
+		old, err := ask(context.Background(), s.do, func(b *batch) ([]int64, error) {
+			b.trim = s.stale.oldest(trimRows)
+			return b.trim, nil
 		})
-		if err != nil {
-			return // the next round tries again
+		if err != nil || len(old) == 0 {
+			return // after an error the next round tries again
 		}
-		more = len(old) > 0
 	}
 }

@@ -443,7 +443,7 @@ func (tb *table) eachTask(kind queue.Kind, f func(*queue.Task)) {
 }
 
 // Expire implements queue.Queue.
-func (q Tasks) Expire(ctx context.Context, limit int) (n int, err error) {
+func (q Tasks) Expire(ctx context.Context, limit int) (int, error) {
 	var over []queue.ID
 	now := q.store.now()
 	tb := q.store.table
@@ -457,17 +457,15 @@ func (q Tasks) Expire(ctx context.Context, limit int) (n int, err error) {
 	if len(over) == 0 {
 		return 0, q.store.readable(ctx)
 	}
-	err = q.store.free(ctx, func(b *batch) error {
-		n = 0
+	return ask(ctx, q.store.free, func(b *batch) (n int, err error) {
 		for _, id := range over {
 			if b.task(id) != nil {
 				b.setTask(id, nil)
 				n++
 			}
 		}
-		return nil
+		return n, nil
 	})
-	return n, err
 }
 
 // Count implements queue.Queue. It answers from memory.
