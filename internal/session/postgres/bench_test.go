@@ -2,6 +2,7 @@ package postgres
 
 import (
 	"fmt"
+	"sync"
 	"testing"
 
 	"tallyman/internal/session"
@@ -45,7 +46,22 @@ func Benchmark(b *testing.B) {
 					sessions[i], _, err = store.New(ctx, session.Key{Owner: session.Local, ID: session.Mint()}, session.Named)
 					must.OK(b, err)
 				}
-				sessiontest.Clients(b, clients, func(client int) error { return op.do(&sessions[client]) })
+				work := make(chan struct{}, clients)
+				var all sync.WaitGroup
+				for client := range clients {
+					all.Go(func() {
+						for range work {
+							if err := op.do(&sessions[client]); err != nil {
+								b.Error(err)
+							}
+						}
+					})
+				}
+				for b.Loop() {
+					work <- struct{}{}
+				}
+				close(work)
+				all.Wait()
 			})
 		}
 	}

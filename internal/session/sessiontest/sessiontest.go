@@ -31,26 +31,6 @@ import (
 // open the store. The caller closes the store.
 type Opener func(t testing.TB, place string, settings session.Settings) session.Store
 
-// Clients is the loop of a benchmark: as many clients at once do what it counts.
-func Clients(b *testing.B, clients int, do func(client int) error) {
-	work := make(chan struct{}, clients)
-	var all sync.WaitGroup
-	for client := range clients {
-		all.Go(func() {
-			for range work {
-				if err := do(client); err != nil {
-					b.Error(err)
-				}
-			}
-		})
-	}
-	for b.Loop() {
-		work <- struct{}{}
-	}
-	close(work)
-	all.Wait()
-}
-
 // Long reports whether tests may take long: if the environment has TALLYMAN_LONG=1.
 func Long() bool { return os.Getenv("TALLYMAN_LONG") == "1" }
 
