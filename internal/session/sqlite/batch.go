@@ -59,10 +59,6 @@ type use struct {
 	used  int64
 }
 
-func newBatch(s *Store) *batch {
-	return &batch{store: s, now: s.now(), slots: map[session.Key]*slot{}}
-}
-
 // millis returns the time of the present operation in milliseconds since 1970.
 func (b *batch) millis() int64 { return b.now.UnixMilli() }
 

@@ -218,7 +218,7 @@ func (db *database) apply(w work) (err error) {
 			err = errors.Join(err, db.conn.Exec("ROLLBACK"))
 		}
 	}()
-	db.log.begin()
+	db.log.writes = 0
 	if err := db.begin.Exec(); err != nil {
 		return fmt.Errorf("beginning: %w", err)
 	}

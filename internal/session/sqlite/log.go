@@ -14,7 +14,7 @@ type logDisk struct {
 	vfs.VFS
 	name   string
 	log    vfs.File
-	writes int // successful writes to the log since begin
+	writes int // successful writes to the log since the last commit began
 }
 
 var logDisks atomic.Int64
@@ -48,12 +48,6 @@ func (d *logDisk) OpenFilename(name *vfs.Filename, flags vfs.OpenFlag) (vfs.File
 	}
 	return f, flags, err
 }
-
-// begin resets the count of writes.
-func (d *logDisk) begin() { d.writes = 0 }
-
-// wrote reports whether anything was written to the log since begin.
-func (d *logDisk) wrote() bool { return d.writes > 0 }
 
 // sync makes durable what was written to the log.
 func (d *logDisk) sync() error {

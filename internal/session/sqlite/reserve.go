@@ -4,7 +4,6 @@ import (
 	"crypto/rand"
 	"errors"
 	"os"
-	"path/filepath"
 	"time"
 )
 
@@ -23,10 +22,6 @@ const (
 	// reserveEvery is the pause between attempts to get the reserve back.
 	reserveEvery = time.Second
 )
-
-func newReserve(p place) *reserve {
-	return &reserve{path: filepath.Join(p.dir, reserveName), size: p.reserve}
-}
 
 // giveUp deletes the reserve, and reports whether that made room.
 func (r *reserve) giveUp() bool {

@@ -110,7 +110,7 @@ func open(ctx context.Context, p place, settings session.Settings) (_ *Store, er
 		stop:        make(chan struct{}),
 		kept:        make(chan struct{}),
 		place:       p,
-		reserve:     newReserve(p),
+		reserve:     &reserve{path: filepath.Join(p.dir, reserveName), size: p.reserve},
 		turns:       map[turnOf]int64{},
 	}
 	s.papers = papers{s, ofProfiles}

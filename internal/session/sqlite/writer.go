@@ -205,8 +205,7 @@ func answer(ops []*operation, err error) {
 // try decides, commits and answers operations together, and removes stale rows with them. If
 // it fails, nothing was changed and no operation was answered.
 func (s *Store) try(ops []*operation, trim []int64) error {
-	b := newBatch(s)
-	b.trim = trim
+	b := &batch{store: s, now: s.now(), slots: map[session.Key]*slot{}, trim: trim}
 	for _, op := range ops {
 		op.err = op.decide(b)
 	}
@@ -227,7 +226,7 @@ func (s *Store) try(ops []*operation, trim []int64) error {
 // although SQLite does not count it, and a crash would bring it to life. Its rows are
 // suspect until that place in the log is overwritten.
 func (s *Store) failed(w work, err error) {
-	if s.db.log.wrote() {
+	if s.db.log.writes > 0 {
 		for _, r := range w.rows {
 			s.suspects = append(s.suspects, r.seq)
 		}
@@ -254,7 +253,7 @@ func (s *Store) settle() error {
 		return nil
 	}
 	err := s.db.apply(work{remove: s.suspects, probe: true})
-	if isFull(err) && s.db.log.wrote() {
+	if isFull(err) && s.db.log.writes > 0 {
 		// There was no room for the whole commit. But it began where the failed one did
 		// and so overwrote that; this one is harmless, whether or not it reappears
 		// after a crash.
