@@ -107,8 +107,11 @@ func (p *place) receive(ctx context.Context, in *desk.Incoming, slot session.Slo
 	return nil
 }
 
+// attaching attaches what was received.
+type attaching func(*desk.Incoming) (session.State, *sheet.Sheet, error)
+
 // attach uploads files, which a function attaches.
-func (p *place) attach(ctx context.Context, st session.State, slot session.Slot, files []file, attach func(*desk.Incoming) (session.State, *sheet.Sheet, error)) (session.State, error) {
+func (p *place) attach(ctx context.Context, st session.State, slot session.Slot, files []file, attach attaching) (session.State, error) {
 	in, err := p.Receive(ctx, st.Key.Owner)
 	if err != nil {
 		return st, err

@@ -484,7 +484,8 @@ func (s *Store) Import(ctx context.Context, st session.State) (session.Removed, 
 			attach: true,
 			sql:    `SELECT * FROM tallyman.import_2($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15, $16, $17, $18, $19, $20, $21)`,
 			args: func() []any {
-				return append(s.about(st.Key), most, string(st.Kind), [16]byte(st.Incarnation), st.Revision, st.Created.UnixMilli(), st.LastUsed.UnixMilli(),
+				return append(s.about(st.Key), most, string(st.Kind), [16]byte(st.Incarnation), st.Revision,
+					st.Created.UnixMilli(), st.LastUsed.UnixMilli(),
 					f.slots, f.names, f.contents, f.sizes, f.sha256s, f.readings, f.readingSizes, f.readingSHA256s, f.summaries, f.attached)
 			},
 		}

@@ -211,8 +211,9 @@ func (s *Store) begin(ctx context.Context, key session.Key, kind session.Kind, a
 }
 
 // change decides about a session, and returns its state after that and what was removed.
-func (s *Store) change(ctx context.Context, key session.Key, decide func(*batch, *slot) (session.Removed, error)) (st session.State, removed session.Removed, err error) {
-	removed, err = ask(ctx, s.do, func(b *batch) (removed session.Removed, err error) {
+func (s *Store) change(ctx context.Context, key session.Key, decide func(*batch, *slot) (session.Removed, error)) (session.State, session.Removed, error) {
+	var st session.State
+	removed, err := ask(ctx, s.do, func(b *batch) (removed session.Removed, err error) {
 		sl := b.at(key)
 		if removed, err = decide(b, sl); err == nil {
 			st = b.view(sl)
