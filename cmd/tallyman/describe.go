@@ -5,7 +5,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 
 	"github.com/spf13/pflag"
@@ -59,6 +58,20 @@ func runCompletion(ctx context.Context, std streams, args []string) (int, error)
 	return exitOK, err
 }
 
+// option is an option as manuals show it. value is what follows it, "" for nothing.
+type option struct {
+	*pflag.Flag
+	value, usage string
+}
+
+func (d description) options() (all []option) {
+	d.flags.VisitAll(func(f *pflag.Flag) {
+		value, usage := pflag.UnquoteUsage(f)
+		all = append(all, option{f, value, usage})
+	})
+	return all
+}
+
 // names are the command's options as users type them.
 func (d description) names() (all []string) {
 	d.flags.VisitAll(func(f *pflag.Flag) { all = append(all, "--"+f.Name) })
@@ -87,18 +100,13 @@ func zsh(b *strings.Builder, all []description) {
 	b.WriteString("\t\t)\n\t\t_describe command commands\n\t\treturn\n\tfi\n\tlocal command=${words[2]}\n\tshift words\n\t(( CURRENT-- ))\n\tcase $command in\n")
 	for _, d := range all {
 		fmt.Fprintf(b, "\t%s) _arguments", d.name)
-		d.flags.VisitAll(func(f *pflag.Flag) {
-			value, usage := pflag.UnquoteUsage(f)
-			spec := "--" + f.Name
-			if value != "" {
-				spec += "="
+		for _, o := range d.options() {
+			spec, file := "--"+o.Name, ""
+			if o.value != "" {
+				spec, file = spec+"=", ":"+strings.ToLower(o.value)+":_files"
 			}
-			fmt.Fprintf(b, " %s", quote(spec)[:len(spec)+1]+"["+quote(usage)[1:len(quote(usage))-1]+"]")
-			if value != "" {
-				fmt.Fprintf(b, ":%s:_files", strings.ToLower(value))
-			}
-			b.WriteString("'")
-		})
+			fmt.Fprintf(b, " %s", quote(spec)[:len(spec)+1]+"["+quote(o.usage)[1:len(quote(o.usage))-1]+"]"+file+"'")
+		}
 		b.WriteString(" '*:file:_files' ;;\n")
 	}
 	b.WriteString("\tesac\n}\n_tallyman \"$@\"\n")
@@ -109,17 +117,16 @@ func fish(b *strings.Builder, all []description) {
 	b.WriteString("# fish completion of tallyman\n")
 	for _, d := range all {
 		fmt.Fprintf(b, "complete -c tallyman -n __fish_use_subcommand -f -a %s -d %s\n", d.name, quote(d.short))
-		d.flags.VisitAll(func(f *pflag.Flag) {
-			value, usage := pflag.UnquoteUsage(f)
-			fmt.Fprintf(b, "complete -c tallyman -n '__fish_seen_subcommand_from %s' -l %s -d %s", d.name, f.Name, quote(usage))
-			if f.Shorthand != "" {
-				fmt.Fprintf(b, " -s %s", f.Shorthand)
+		for _, o := range d.options() {
+			fmt.Fprintf(b, "complete -c tallyman -n '__fish_seen_subcommand_from %s' -l %s -d %s", d.name, o.Name, quote(o.usage))
+			if o.Shorthand != "" {
+				fmt.Fprintf(b, " -s %s", o.Shorthand)
 			}
-			if value != "" {
+			if o.value != "" {
 				b.WriteString(" -r")
 			}
 			b.WriteString("\n")
-		})
+		}
 	}
 }
 
@@ -157,18 +164,17 @@ func runMan(ctx context.Context, std streams, args []string) (int, error) {
 			b.WriteString(text(strings.TrimRight(line, "\n")) + "\n")
 		}
 		b.WriteString(".fi\n")
-		d.flags.VisitAll(func(f *pflag.Flag) {
-			value, usage := pflag.UnquoteUsage(f)
+		for _, o := range d.options() {
 			b.WriteString(".TP\n")
-			if f.Shorthand != "" {
-				fmt.Fprintf(&b, "\\fB\\-%s\\fR, ", f.Shorthand)
+			if o.Shorthand != "" {
+				fmt.Fprintf(&b, "\\fB\\-%s\\fR, ", o.Shorthand)
 			}
-			fmt.Fprintf(&b, "\\fB%s\\fR", text("--"+f.Name))
-			if value != "" {
-				fmt.Fprintf(&b, " \\fI%s\\fR", text(value))
+			fmt.Fprintf(&b, "\\fB%s\\fR", text("--"+o.Name))
+			if o.value != "" {
+				fmt.Fprintf(&b, " \\fI%s\\fR", text(o.value))
 			}
-			b.WriteString("\n" + text(usage) + "\n")
-		})
+			b.WriteString("\n" + text(o.usage) + "\n")
+		}
 	}
 	_, err := io.WriteString(standardOutput{std.out}, b.String())
 	return exitOK, err
@@ -177,6 +183,9 @@ func runMan(ctx context.Context, std streams, args []string) (int, error) {
 // nearest returns the word that the user most likely meant, or "" if none is similar:
 // at most a third of the letters may differ.
 func nearest(word string, words []string) string {
+	if len(word) > 64 { // not a typing error
+		return ""
+	}
 	best, least := "", max(1, len(word)/3)+1
 	for _, w := range words {
 		if d := distance(word, w); d < least {
@@ -213,17 +222,6 @@ func distance(a, b string) int {
 	return rows[len(a)][len(b)]
 }
 
-// suggest returns what the user may have meant by an unknown word.
-func suggest(word string, words []string) string {
-	if len(word) > 64 { // not a typing error
-		return ""
-	}
-	if meant := nearest(word, words); meant != "" {
-		return fmt.Sprintf(" Did you mean %q?", meant)
-	}
-	return ""
-}
-
 // unknownCommand is the fault of an unknown command.
 func unknownCommand(name string) error {
 	var names []string
@@ -232,9 +230,9 @@ func unknownCommand(name string) error {
 	}
 	// Some users call the main command by the name of its input or output.
 	also := map[string]string{"convert": "sheet", "process": "sheet", "server": "serve", "start": "serve", "health": "ping"}
-	hint := suggest(name, names)
-	if meant := also[strings.ToLower(name)]; meant != "" && slices.Contains(names, meant) {
-		hint = cmp.Or(hint, fmt.Sprintf(" Did you mean %q?", meant))
+	hint := ""
+	if meant := cmp.Or(nearest(name, names), also[strings.ToLower(name)]); meant != "" {
+		hint = fmt.Sprintf(" Did you mean %q?", meant)
 	}
 	return fault.New(fault.BadRequest, "there is no command %q.%s \"tallyman help\" lists them", name, hint)
 }
