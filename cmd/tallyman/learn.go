@@ -186,10 +186,9 @@ func (o *learnOptions) learn(ctx context.Context, std streams, name string, was 
 	for _, s := range l.Sentences {
 		say("%s", s)
 	}
-	switch {
-	case l.Outcome == form.Reconciled:
+	if l.Outcome == form.Reconciled {
 		say("the printed totals prove what was read")
-	default:
+	} else {
 		say("%s: %s", l.Outcome, l.Reason)
 	}
 	document := ""

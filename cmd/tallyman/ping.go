@@ -92,14 +92,10 @@ func ping(ctx context.Context, at string) error {
 	}
 	resp, err := http.DefaultClient.Do(r)
 	if err != nil {
-		var f *url.Error
-		switch {
-		case ctx.Err() != nil:
+		if ctx.Err() != nil {
 			return context.Cause(ctx)
-		case errors.As(err, &f):
-			return f.Err // its text repeats the address
 		}
-		return err
+		return errors.Unwrap(err) // the text of a url.Error repeats the address
 	}
 	defer resp.Body.Close()
 	var a struct{ Status, Storage, Workers, Error string }

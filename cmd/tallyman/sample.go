@@ -69,12 +69,10 @@ func runSample(ctx context.Context, std streams, args []string) (int, error) {
 	fmt.Fprintf(std.err, "wrote %s and %s into %s: %s, %s\n",
 		strings.Join(names[:len(names)-1], ", "), names[len(names)-1], filepath.Clean(dir),
 		text.Count(o.Bills, "bill"), text.Count(o.Lines, "line"))
-	if kind != "" {
-		if err := writeScans(ctx, std, s, kind, o.Seed, dir, replace); err != nil {
-			return exitFailed, err
-		}
+	if kind == "" {
+		return exitOK, nil
 	}
-	return exitOK, nil
+	return exitOK, writeScans(ctx, std, s, kind, o.Seed, dir, replace)
 }
 
 // writeScans writes pictures of a sample's pages, and a PDF of them.
@@ -85,7 +83,7 @@ func writeScans(ctx context.Context, std streams, s *sample.Sample, kind degrade
 	}
 	reader := intake.New(intake.Config{Workers: 1})
 	defer reader.Close()
-	var files, pictures [][]byte
+	var pictures [][]byte
 	var names []string
 	for number := range s.BillPages() {
 		f := intake.File{Name: sample.PDFName, ReaderAt: bytes.NewReader(doc.Bytes()), Size: int64(doc.Len())}
@@ -107,8 +105,8 @@ func writeScans(ctx context.Context, std streams, s *sample.Sample, kind degrade
 	if err := degrade.WritePDF(&scan, pictures); err != nil {
 		return err
 	}
-	files, names = append(pictures, scan.Bytes()), append(names, "scan.pdf")
-	for i, b := range files {
+	names = append(names, "scan.pdf")
+	for i, b := range append(pictures, scan.Bytes()) {
 		path := filepath.Join(dir, names[i])
 		if _, err := os.Lstat(path); err == nil && !replace {
 			return fault.New(fault.Unwritable, "%s is there already and is kept; choose an empty directory, or ask for it to be replaced", path)
