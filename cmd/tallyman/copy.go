@@ -13,7 +13,6 @@ import (
 	"time"
 
 	"github.com/spf13/pflag"
-	"golang.org/x/term"
 
 	"tallyman/internal/blob"
 	"tallyman/internal/blob/stores"
@@ -75,10 +74,7 @@ func runCopy(ctx context.Context, std streams, args []string) (int, error) {
 	flags.BoolVar(&o.merge, "merge", false, "add to a target that has sessions or keys of its own")
 	flags.BoolVar(&o.dryRun, "dry-run", false, "only count")
 	flags.IntVar(&o.connections, "store-connections", 16, "open at most `N` connections to PostgreSQL")
-	if err := parse(flags, args); err != nil {
-		return exitFailed, err
-	}
-	if err := fromEnvironment(flags, "life", "cookie-life"); err != nil {
+	if err := parseWithEnvironment(flags, args, "life", "cookie-life"); err != nil {
 		return exitFailed, err
 	}
 	from, to, err := o.places(flags)
@@ -317,17 +313,16 @@ func amountCopied(r transfer.Report) string {
 // copyProgress shows the progress of a copy on standard error: on a terminal in one
 // line that changes, elsewhere in a line now and then.
 type copyProgress struct {
-	std      streams
-	terminal bool
-	every    time.Duration
-	last     time.Time
-	width    int
+	terminal
+	std   streams
+	every time.Duration
+	last  time.Time
 }
 
 func newCopyProgress(std streams) *copyProgress {
-	p := &copyProgress{std: std, every: 10 * time.Second, last: time.Now()}
-	if f, ok := std.err.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
-		p.terminal, p.every = true, 200*time.Millisecond
+	p := &copyProgress{terminal: terminalOf(std.err), std: std, every: 10 * time.Second, last: time.Now()}
+	if p.w != nil {
+		p.every = 200 * time.Millisecond
 	}
 	return p
 }
@@ -341,18 +336,11 @@ func (p *copyProgress) show(r transfer.Report) {
 	if len(r.Problems) > 0 {
 		line += ", " + text.Count(len(r.Problems), "problem")
 	}
-	if !p.terminal {
+	if p.w == nil {
 		p.line("%s", line)
 		return
 	}
-	fmt.Fprintf(p.std.err, "\r%-*s", p.width, line)
-	p.width = len(line)
-}
-
-func (p *copyProgress) clear() {
-	if p.width > 0 {
-		fmt.Fprintf(p.std.err, "\r%-*s\r", p.width, "")
-	}
+	p.terminal.show(line)
 }
 
 func (p *copyProgress) line(format string, args ...any) {

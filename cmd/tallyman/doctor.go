@@ -67,19 +67,13 @@ func (o *doctorOptions) flags(std streams) *pflag.FlagSet {
 func runDoctor(ctx context.Context, std streams, args []string) (int, error) {
 	var o doctorOptions
 	flags := o.flags(std)
-	if err := parse(flags, args); err != nil {
-		return exitFailed, err
-	}
-	if err := fromEnvironment(flags, "data", "store", "blobs", "store-connections", "cache", "max-upload", "workers", "worker-memory", "tesseract", "queue", "connections", "watch", "mail"); err != nil {
+	if err := parseWithEnvironment(flags, args, "data", "store", "blobs", "store-connections", "cache", "max-upload", "workers", "worker-memory", "tesseract", "queue", "connections", "watch", "mail"); err != nil {
 		return exitFailed, err
 	}
 	if o.replicas < 1 || o.replicas > 1000 {
 		return exitFailed, misuse(flags, "--replicas must be from 1 to 1000")
 	}
-	if err := o.server.check(flags); err != nil {
-		return exitFailed, err
-	}
-	if err := o.storage.check(flags); err != nil {
+	if err := cmp.Or(o.server.check(flags), o.storage.check(flags)); err != nil {
 		return exitFailed, err
 	}
 	config, err := o.config()

@@ -41,13 +41,10 @@ func runKey(ctx context.Context, std streams, args []string) (int, error) {
 	flags.BoolVar(&made.Admin, "admin", false, "with add: a key that sees what is going on in everybody's sessions, reads the measurements and may profile the server")
 	flags.BoolVar(&made.ReadOnly, "read-only", false, "with add: a key that looks and downloads, and changes no session")
 	flags.StringVar(&expires, "expires", "", "with add: a key that is valid until this `TIME`: a date (2027-01-31), or from now on (720h)")
-	if err := parse(flags, args); err != nil {
+	if err := parseWithEnvironment(flags, args, "data", "store"); err != nil {
 		return exitFailed, err
 	}
 	o.connections = 1
-	if err := fromEnvironment(flags, "data", "store"); err != nil {
-		return exitFailed, err
-	}
 	if err := o.check(flags); err != nil {
 		return exitFailed, err
 	}
@@ -68,10 +65,7 @@ func runKey(ctx context.Context, std streams, args []string) (int, error) {
 		return exitFailed, err
 	}
 	code, err := changeKeys(ctx, std, at.keys, flags, made)
-	if err = errors.Join(err, at.close()); err != nil {
-		return exitFailed, err
-	}
-	return code, nil
+	return code, errors.Join(err, at.close())
 }
 
 // moment parses a time to come: a date, the beginning of which counts in UTC, a time as in
@@ -104,11 +98,11 @@ func changeKeys(ctx context.Context, std streams, ring keys.Ring, flags *pflag.F
 		if err := ring.Remove(ctx, session.Owner(flags.Arg(1)), flags.Arg(2)); err != nil {
 			return exitFailed, err
 		}
-		if flags.NArg() == 3 {
-			fmt.Fprintf(std.err, "The key %s of %s is not valid any more.\n", visible(flags.Arg(2)), visible(flags.Arg(1)))
-		} else {
-			fmt.Fprintf(std.err, "The key of %s is not valid any more.\n", visible(flags.Arg(1)))
+		id := flags.Arg(2)
+		if id != "" {
+			id += " "
 		}
+		fmt.Fprintf(std.err, "The key %sof %s is not valid any more.\n", visible(id), visible(flags.Arg(1)))
 		if left, err := ring.All(ctx); err == nil && len(left) == 0 {
 			fmt.Fprintln(std.err, "It was the last one. A running server lets nobody in now; started anew on this machine's own address it serves without keys.")
 		}

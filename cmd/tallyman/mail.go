@@ -2,6 +2,7 @@ package main
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -9,7 +10,6 @@ import (
 	"net/url"
 	"os"
 	"path/filepath"
-	"runtime"
 	"strings"
 	"time"
 
@@ -102,8 +102,8 @@ func (o *mailOptions) config(flags *pflag.FlagSet, data string) (c mailbox.Confi
 		return c, misuse(flags, "--every must be longer than 0, --wait must not be less, --max-mail must be from 1 to 4095 (MB), and --hourly 1 or more")
 	}
 	c = mailbox.Config{
-		Login: mailbox.Login{User: o.user}, Address: o.address, Senders: o.from, Trusted: o.trust,
-		Folder: o.folder, Done: o.done, Failed: o.failed, Others: o.others, Sent: o.sent, State: o.state,
+		Login: mailbox.Login{User: o.user}, Address: cmp.Or(o.address, o.user), Senders: o.from, Trusted: o.trust,
+		Folder: o.folder, Done: o.done, Failed: o.failed, Others: o.others, Sent: o.sent,
 		Wait: orNone(o.wait), Every: o.every, Largest: o.largest << 20, Hourly: o.hourly, List: listAll,
 	}
 	if c.IMAP, err = mailbox.ParseServer("imap", o.imap); err != nil {
@@ -112,6 +112,7 @@ func (o *mailOptions) config(flags *pflag.FlagSet, data string) (c mailbox.Confi
 	if c.SMTP, err = mailbox.ParseServer("smtp", o.smtp); err != nil {
 		return c, err
 	}
+	c.State = cmp.Or(o.state, filepath.Join(data, "mail", url.PathEscape(o.user+"@"+c.IMAP.Host)))
 	for _, s := range []mailbox.Server{c.IMAP, c.SMTP} {
 		if s.Security == mailbox.Plain && !s.Loopback() && !o.plain {
 			return c, misuse(flags, "%s is another machine: everybody on the way could read the password and the mails; use TLS, or say --plain", s.Host)
@@ -143,12 +144,6 @@ func (o *mailOptions) config(flags *pflag.FlagSet, data string) (c mailbox.Confi
 		}
 		c.TLS = &tls.Config{RootCAs: pool}
 	}
-	if c.Address == "" {
-		c.Address = o.user
-	}
-	if c.State == "" {
-		c.State = filepath.Join(data, "mail", url.PathEscape(o.user+"@"+c.IMAP.Host))
-	}
 	if c.Formats, err = formatsOf(o.formats); err != nil {
 		return c, err
 	}
@@ -157,24 +152,12 @@ func (o *mailOptions) config(flags *pflag.FlagSet, data string) (c mailbox.Confi
 
 func runMail(ctx context.Context, std streams, args []string) (int, error) {
 	var o mailOptions
-	var sheets sheetOptions
-	var once bool
-	var logs string
+	var sheets attending
 	flags := newFlags(std, "mail", mailHelp)
 	o.flags(flags)
 	flags.StringVar(&sheets.profile, "profile", "", "make the sheets by the settings in `FILE`; see \"tallyman profile --help\"")
-	flags.StringVar(&sheets.grows, "append-to", "", "also add the rows of all sheets to the CSV file or workbook `FILE`, as \"tallyman sheet --append-to\" does")
-	flags.BoolVar(&once, "once", false, "end when nothing is left to do but to wait")
-	flags.BoolVar(&sheets.accept, "accept-unproved", false, "also put bills into the sheets that are of no known form and that no total proves")
-	flags.IntVar(&sheets.workers, "workers", 0, "read with `N` processes (default: one per processor)")
-	flags.DurationVar(&sheets.timeout, "timeout", 3*time.Minute, "give up on reading a file after this `TIME`")
-	flags.DurationVar(&sheets.pageTimeout, "page-timeout", time.Minute, "give up on a page that is read from its picture after this `TIME`")
-	flags.StringVar(&sheets.tesseract, "tesseract", "", secondReader)
-	flags.StringVar(&logs, "log", "auto", "json, text, or auto: text on a terminal, else json")
-	if err := parse(flags, args); err != nil {
-		return exitFailed, err
-	}
-	if err := fromEnvironment(flags); err != nil {
+	sheets.flags(flags)
+	if err := parseWithEnvironment(flags, args); err != nil {
 		return exitFailed, err
 	}
 	o.password = os.Getenv("TALLYMAN_MAIL_PASSWORD")
@@ -183,38 +166,25 @@ func runMail(ctx context.Context, std streams, args []string) (int, error) {
 		return exitFailed, misuse(flags, "there is no argument %q", flags.Arg(0))
 	case sheets.timeout <= 0 || sheets.pageTimeout <= 0:
 		return exitFailed, misuse(flags, "--timeout and --page-timeout must be longer than 0, for example 90s")
-	case sheets.workers < 0 || sheets.workers > maxWorkers:
-		return exitFailed, misuse(flags, "--workers must be from 1 to %d", maxWorkers)
-	case logs != "auto" && logs != "json" && logs != "text":
-		return exitFailed, misuse(flags, "--log must be json, text or auto")
+	}
+	if err := sheets.check(flags); err != nil {
+		return exitFailed, err
 	}
 	c, err := o.config(flags, dataDir())
 	if err != nil {
 		return exitFailed, err
 	}
-	own, err := sheets.profileOf(ctx, std)
+	maker, log, grow, err := sheets.open(ctx, std)
 	if err != nil {
 		return exitFailed, err
 	}
-	log := (&serveOptions{log: logs}).logger(std.err, std.err)
-	growing, err := newGrowth(sheets.grows)
-	if err != nil {
-		return exitFailed, err
-	}
-	if sheets.workers == 0 {
-		sheets.workers = runtime.GOMAXPROCS(0)
-	}
-	reader, err := sheets.reader(log)
-	if err != nil {
-		return exitFailed, err
-	}
-	defer reader.Close()
-	c.Maker, c.AtOnce, c.Log, c.Append = &readingMaker{reader, own, sheets.accept}, sheets.workers, log, growing.logged(log)
+	defer maker.reader.Close()
+	c.Maker, c.AtOnce, c.Log, c.Append = maker, sheets.workers, log, grow
 	m, err := mailbox.New(c)
 	if err != nil {
 		return exitFailed, err
 	}
-	return attend(ctx, m, once)
+	return sheets.attend(ctx, m)
 }
 
 // readMailFile reads the settings of a mailbox from a file: lines VARIABLE=value, with the
@@ -281,6 +251,16 @@ func ownedPath(option, at string, known []keys.Key, whose string) (session.Owner
 	return session.Owner(name), rest, nil
 }
 
+// withoutKey returns the path of [KEY=]PATH, of which all is the path if there is such a file.
+func withoutKey(at string) string {
+	if _, err := os.Stat(at); err != nil {
+		if _, path, ok := strings.Cut(at, "="); ok {
+			return path
+		}
+	}
+	return at
+}
+
 // mailboxes returns the mailboxes of the service.
 func (o *serveOptions) mailboxes(std streams, work *desk.Desk, api *httpapi.Server, known []keys.Key, log *slog.Logger) (all []*mailbox.Mailbox, err error) {
 	for _, at := range o.mails {
@@ -305,12 +285,7 @@ func (o *serveOptions) mailboxes(std streams, work *desk.Desk, api *httpapi.Serv
 // mailConfigs are the settings of the mailboxes of --mail, for the doctor.
 func (o *serveOptions) mailConfigs(std streams) (all []mailbox.Config, err error) {
 	for _, at := range o.mails {
-		if _, err := os.Stat(at); err != nil {
-			if _, rest, ok := strings.Cut(at, "="); ok {
-				at = rest
-			}
-		}
-		c, err := readMailFile(std, at, o.storage.data)
+		c, err := readMailFile(std, withoutKey(at), o.storage.data)
 		if err != nil {
 			return nil, err
 		}

@@ -20,7 +20,6 @@ import (
 
 	"github.com/spf13/pflag"
 	"go.opentelemetry.io/otel/trace"
-	"golang.org/x/term"
 
 	"tallyman/internal/desk"
 	"tallyman/internal/fault"
@@ -125,9 +124,7 @@ func (o *serveOptions) flags(std streams) *pflag.FlagSet {
 	flags.Int64Var(&o.maxUpload, "max-upload", 64, "take at most so many `MB` in one request")
 	flags.IntVar(&o.workers, "workers", 0, "read with `N` processes (default: one per processor)")
 	flags.Int64Var(&o.workerMemory, "worker-memory", 512, "let each of them use so many `MB` of memory, 128 or more")
-	flags.DurationVar(&o.timeout, "timeout", 3*time.Minute, "give up on a file after this `TIME`")
-	flags.DurationVar(&o.pageTimeout, "page-timeout", time.Minute, "give up on a page that is read from its picture after this `TIME`")
-	flags.StringVar(&o.tesseract, "tesseract", "", secondReader)
+	readingFlags(flags, "a file", &o.timeout, &o.pageTimeout, &o.tesseract)
 	flags.BoolVar(&o.pdfium, "pdfium", false, "read all PDFs with PDFium, which takes longer")
 	flags.IntVar(&o.judge, "judge", 200, "of `N` PDFs read without PDFium, read one with it as well, to compare; 0 for none")
 	flags.IntVar(&o.queue, "queue", 64, "let `N` uploads wait to be read; further ones are told to come again")
@@ -162,10 +159,10 @@ func (o *serveOptions) flags(std streams) *pflag.FlagSet {
 	return flags
 }
 
-// fromEnvironment sets options that are not on the command line from their
-// environment variables: all of them, or those that are named.
-func fromEnvironment(flags *pflag.FlagSet, names ...string) error {
-	var first error
+// parseWithEnvironment is parse, and sets options that are not on the command line from
+// their environment variables: all of them, or those that are named.
+func parseWithEnvironment(flags *pflag.FlagSet, args []string, names ...string) error {
+	first := parse(flags, args)
 	flags.VisitAll(func(f *pflag.Flag) {
 		if len(names) > 0 && !slices.Contains(names, f.Name) {
 			return
@@ -233,13 +230,10 @@ func (o *serveOptions) check(flags *pflag.FlagSet) error {
 	return nil
 }
 
-// logger returns a log for what is at the other end of w, a terminal perhaps.
-func (o *serveOptions) logger(end, w io.Writer) *slog.Logger {
-	text := o.log == "text"
-	if f, ok := end.(*os.File); ok && o.log == "auto" {
-		text = term.IsTerminal(int(f.Fd()))
-	}
-	if text {
+// newLog returns a log of a kind, as --log names it, for what is at the other end of w, a
+// terminal perhaps.
+func newLog(kind string, end, w io.Writer) *slog.Logger {
+	if kind == "text" || kind == "auto" && terminalOf(end).w != nil {
 		return slog.New(slog.NewTextHandler(w, nil))
 	}
 	return slog.New(slog.NewJSONHandler(w, nil))
@@ -271,10 +265,7 @@ func (o *serveOptions) address(flags *pflag.FlagSet, haveKeys bool) (address str
 func runServe(ctx context.Context, std streams, args []string) (int, error) {
 	var o serveOptions
 	flags := o.flags(std)
-	if err := parse(flags, args); err != nil {
-		return exitFailed, err
-	}
-	if err := fromEnvironment(flags); err != nil {
+	if err := parseWithEnvironment(flags, args); err != nil {
 		return exitFailed, err
 	}
 	if err := errors.Join(o.check(flags), o.storage.check(flags)); err != nil {
@@ -302,7 +293,7 @@ func runServe(ctx context.Context, std streams, args []string) (int, error) {
 	}()
 	out := newLines(std.err)
 	defer out.flush()
-	log := o.logger(std.err, out)
+	log := newLog(o.log, std.err, out)
 	if missing != "" {
 		log.Warn("workers are not wholly confined; --require-sandbox refuses to start then", "missing", missing)
 	}
@@ -320,10 +311,7 @@ func runServe(ctx context.Context, std streams, args []string) (int, error) {
 		return exitFailed, err
 	}
 	err = o.serve(ctx, log, out, flags, at, traces)
-	if err = errors.Join(err, at.close()); err != nil {
-		return exitFailed, err
-	}
-	return exitOK, nil
+	return exitOK, errors.Join(err, at.close())
 }
 
 // serve runs the service until ctx ends, and then finishes the accepted requests.
@@ -408,24 +396,14 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, out *lines, 
 	var mailboxes []*mailbox.Mailbox
 	api := httpapi.New(httpapi.Config{
 		Webhooks: hooks, PublicURL: o.publicURL,
-		Mailboxes: func() (states []mailbox.State) {
-			for _, m := range mailboxes {
-				states = append(states, m.State())
-			}
-			return states
-		},
-		Folders: func() (states []watch.State) {
-			for _, w := range watchers {
-				states = append(states, w.State())
-			}
-			return states
-		},
-		Desk:    work,
-		Keys:    at.keys,
-		Bus:     at.bus,
-		Secret:  at.secret,
-		Orphans: orphans.Load,
-		Tasks:   at.tasks, Jobs: o.ownerJobs, JobsAtOnce: o.workers, JobsKept: o.life,
+		Mailboxes: func() []mailbox.State { return states(mailboxes) },
+		Folders:   func() []watch.State { return states(watchers) },
+		Desk:      work,
+		Keys:      at.keys,
+		Bus:       at.bus,
+		Secret:    at.secret,
+		Orphans:   orphans.Load,
+		Tasks:     at.tasks, Jobs: o.ownerJobs, JobsAtOnce: o.workers, JobsKept: o.life,
 		Loopback: loopback, Open: o.open, Hosts: o.hosts, Embed: o.embed, Origins: o.cors,
 		MaxUpload: o.maxUpload << 20, Streams: o.streams, OwnerStreams: o.ownerStreams, Version: version, Log: log, Tracer: traces.tracer,
 	})
@@ -516,6 +494,14 @@ func (o *serveOptions) serve(ctx context.Context, log *slog.Logger, out *lines, 
 	sending.Wait()
 	log.Info("ended")
 	return nil
+}
+
+// states returns the states of mailboxes or folders.
+func states[S any, A interface{ State() S }](of []A) (all []S) {
+	for _, a := range of {
+		all = append(all, a.State())
+	}
+	return all
 }
 
 // webhooks returns what sends events, nil if the operator allows none.

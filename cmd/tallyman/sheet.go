@@ -12,6 +12,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/spf13/pflag"
 	"golang.org/x/term"
 
 	"tallyman/internal/atomicfile"
@@ -65,8 +66,13 @@ type sheetOptions struct {
 	tesseract   string
 }
 
-// secondReader is what --tesseract does.
-const secondReader = "read scans a second time with the program tesseract at `FILE`, or not if that is none (default: /usr/bin/tesseract, if it is there)"
+// readingFlags defines the options of the reading that most commands have. what is given up
+// on after the first time.
+func readingFlags(flags *pflag.FlagSet, what string, timeout, pageTimeout *time.Duration, tesseract *string) {
+	flags.DurationVar(timeout, "timeout", 3*time.Minute, "give up on "+what+" after this `TIME`")
+	flags.DurationVar(pageTimeout, "page-timeout", time.Minute, "give up on a page that is read from its picture after this `TIME`")
+	flags.StringVar(tesseract, "tesseract", "", "read scans a second time with the program tesseract at `FILE`, or not if that is none (default: /usr/bin/tesseract, if it is there)")
+}
 
 // maxWorkers keeps a typing error from starting more processes than the machine can
 // run.
@@ -90,9 +96,7 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 	flags.BoolVarP(&o.quiet, "quiet", "q", false, "no progress and no summary, errors only")
 	flags.IntVar(&o.workers, "workers", 0, "read with `N` processes (default: one per processor)")
 	flags.BoolVar(&o.pdfium, "pdfium", false, "read all PDFs with PDFium, which takes longer")
-	flags.DurationVar(&o.timeout, "timeout", 3*time.Minute, "give up on a file after this `TIME`")
-	flags.DurationVar(&o.pageTimeout, "page-timeout", time.Minute, "give up on a page that is read from its picture after this `TIME`")
-	flags.StringVar(&o.tesseract, "tesseract", "", secondReader)
+	readingFlags(flags, "a file", &o.timeout, &o.pageTimeout, &o.tesseract)
 	if err := parse(flags, args); err != nil {
 		return exitFailed, err
 	}
@@ -204,8 +208,7 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 	go reader.Close() // which takes longer than writing
 	switch {
 	case out != nil:
-		err = writeSheet(out, s, format)
-		if err == nil {
+		if err = writeSheet(out, s, format); err == nil {
 			err = out.Commit()
 		}
 	case !silent:
@@ -273,7 +276,7 @@ func (o *sheetOptions) outputFormat(std streams) (sheet.Format, error) {
 			return "", fault.New(fault.BadRequest, "%s: no sheet can be written as %q; end the name with .csv, .xlsx or .json, or choose one with --format", o.output, ext)
 		}
 	}
-	if out, ok := std.out.(*os.File); ok && f == sheet.XLSX && o.output == "" && term.IsTerminal(int(out.Fd())) {
+	if f == sheet.XLSX && o.output == "" && terminalOf(std.out).w != nil {
 		return "", fault.New(fault.BadRequest, "a workbook cannot be shown on a terminal; name a file with -o")
 	}
 	return f, nil
@@ -364,13 +367,37 @@ func (s standardOutput) Write(p []byte) (int, error) {
 	return n, err
 }
 
+// terminal is a line on a terminal that changes.
+type terminal struct {
+	w     io.Writer // nil if it is none, on which nothing is shown
+	width int
+}
+
+// terminalOf returns the line of w, if that is a terminal.
+func terminalOf(w io.Writer) (t terminal) {
+	if f, ok := w.(*os.File); ok && term.IsTerminal(int(f.Fd())) {
+		t.w = w
+	}
+	return t
+}
+
+func (t *terminal) show(line string) {
+	fmt.Fprintf(t.w, "\r%-*s", t.width, line)
+	t.width = len(line)
+}
+
+func (t *terminal) clear() {
+	if t.width > 0 {
+		fmt.Fprintf(t.w, "\r%-*s\r", t.width, "")
+	}
+}
+
 // progress shows the progress of a long reading on a terminal.
 type progress struct {
-	w     io.Writer // nil if nothing is shown
+	terminal
 	files []intake.File
 	start time.Time
 	last  time.Time
-	width int
 }
 
 // Shorter work needs no progress.
@@ -378,8 +405,8 @@ const progressAfter = 400 * time.Millisecond
 
 func newProgress(w io.Writer, files []intake.File, quiet bool) *progress {
 	p := &progress{files: files, start: time.Now()}
-	if f, ok := w.(*os.File); ok && !quiet && term.IsTerminal(int(f.Fd())) {
-		p.w = w
+	if !quiet {
+		p.terminal = terminalOf(w)
 	}
 	return p
 }
@@ -390,16 +417,8 @@ func (p *progress) show(at intake.Progress) {
 		return
 	}
 	p.last = now
-	text := fmt.Sprintf("reading %s: %s, %s, %s", visible(filepath.Base(p.files[at.File].Name)),
-		text.Count(at.Pages, "page"), text.Count(at.Bills, "bill"), text.Count(at.Lines, "line"))
-	fmt.Fprintf(p.w, "\r%-*s", p.width, text)
-	p.width = len(text)
-}
-
-func (p *progress) clear() {
-	if p.width > 0 {
-		fmt.Fprintf(p.w, "\r%-*s\r", p.width, "")
-	}
+	p.terminal.show(fmt.Sprintf("reading %s: %s, %s, %s", visible(filepath.Base(p.files[at.File].Name)),
+		text.Count(at.Pages, "page"), text.Count(at.Bills, "bill"), text.Count(at.Lines, "line")))
 }
 
 // summarize tells people what was read and what needs their eye, and lists so many

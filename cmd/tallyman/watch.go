@@ -4,12 +4,13 @@ import (
 	"context"
 	"io"
 	"log/slog"
-	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
 	"strings"
 	"time"
+
+	"github.com/spf13/pflag"
 
 	"tallyman/internal/desk"
 	"tallyman/internal/fault"
@@ -47,35 +48,23 @@ cannot be watched.
 `
 
 type watchOptions struct {
-	sheet   sheetOptions
+	attending
 	formats []string
 	wait    time.Duration
 	every   time.Duration
 	settle  time.Duration
-	once    bool
-	log     string
 }
 
 func runWatch(ctx context.Context, std streams, args []string) (int, error) {
 	var o watchOptions
 	flags := newFlags(std, "watch", watchHelp)
 	flags.StringSliceVar(&o.formats, "format", []string{"xlsx"}, "write sheets as xlsx, csv, json or ebol; several are separated by commas")
-	flags.StringVar(&o.sheet.profile, "profile", "", "make the sheets by the settings in `FILE`; see \"tallyman profile --help\"")
+	flags.StringVar(&o.profile, "profile", "", "make the sheets by the settings in `FILE`; see \"tallyman profile --help\"")
 	flags.DurationVar(&o.wait, "wait", 10*time.Minute, "let bills and order exports wait for each other for this `TIME`; 0 for not at all")
 	flags.DurationVar(&o.every, "every", 2*time.Second, "look into the folder every so much `TIME`")
 	flags.DurationVar(&o.settle, "settle", time.Minute, "give up on a file that cannot be read when it has not changed for this `TIME`; 0 for at once")
-	flags.StringVar(&o.sheet.grows, "append-to", "", "also add the rows of all sheets to the CSV file or workbook `FILE`, as \"tallyman sheet --append-to\" does")
-	flags.BoolVar(&o.once, "once", false, "end when nothing is left to do but to wait")
-	flags.BoolVar(&o.sheet.accept, "accept-unproved", false, "also put bills into the sheets that are of no known form and that no total proves")
-	flags.IntVar(&o.sheet.workers, "workers", 0, "read with `N` processes (default: one per processor)")
-	flags.DurationVar(&o.sheet.timeout, "timeout", 3*time.Minute, "give up on reading a file after this `TIME`")
-	flags.DurationVar(&o.sheet.pageTimeout, "page-timeout", time.Minute, "give up on a page that is read from its picture after this `TIME`")
-	flags.StringVar(&o.sheet.tesseract, "tesseract", "", secondReader)
-	flags.StringVar(&o.log, "log", "auto", "json, text, or auto: text on a terminal, else json")
-	if err := parse(flags, args); err != nil {
-		return exitFailed, err
-	}
-	if err := fromEnvironment(flags); err != nil {
+	o.flags(flags)
+	if err := parseWithEnvironment(flags, args); err != nil {
 		return exitFailed, err
 	}
 	formats, err := formatsOf(o.formats)
@@ -84,36 +73,67 @@ func runWatch(ctx context.Context, std streams, args []string) (int, error) {
 		return exitFailed, misuse(flags, "name the folder to watch")
 	case err != nil:
 		return exitFailed, err
-	case o.wait < 0 || o.settle < 0 || o.every <= 0 || o.sheet.timeout <= 0 || o.sheet.pageTimeout <= 0:
+	case o.wait < 0 || o.settle < 0 || o.every <= 0 || o.timeout <= 0 || o.pageTimeout <= 0:
 		return exitFailed, misuse(flags, "--every, --timeout and --page-timeout must be longer than 0, for example 2s; --wait and --settle must not be less")
-	case o.sheet.workers < 0 || o.sheet.workers > maxWorkers:
-		return exitFailed, misuse(flags, "--workers must be from 1 to %d", maxWorkers)
+	}
+	if err := o.check(flags); err != nil {
+		return exitFailed, err
+	}
+	maker, log, grow, err := o.open(ctx, std)
+	if err != nil {
+		return exitFailed, err
+	}
+	defer maker.reader.Close()
+	return o.attend(ctx, watch.New(watch.Config{
+		Dir: filepath.Clean(flags.Arg(0)), Maker: maker, List: listAll, Formats: formats, Append: grow,
+		Every: o.every, Wait: orNone(o.wait), Patience: orNone(o.settle), AtOnce: o.workers, Log: log,
+	}))
+}
+
+// attending are the options of the commands that make the sheets of what arrives.
+type attending struct {
+	sheetOptions
+	once bool
+	log  string
+}
+
+func (o *attending) flags(flags *pflag.FlagSet) {
+	flags.StringVar(&o.grows, "append-to", "", "also add the rows of all sheets to the CSV file or workbook `FILE`, as \"tallyman sheet --append-to\" does")
+	flags.BoolVar(&o.once, "once", false, "end when nothing is left to do but to wait")
+	flags.BoolVar(&o.accept, "accept-unproved", false, "also put bills into the sheets that are of no known form and that no total proves")
+	flags.IntVar(&o.workers, "workers", 0, "read with `N` processes (default: one per processor)")
+	readingFlags(flags, "reading a file", &o.timeout, &o.pageTimeout, &o.tesseract)
+	flags.StringVar(&o.log, "log", "auto", "json, text, or auto: text on a terminal, else json")
+}
+
+// check refuses invalid options.
+func (o *attending) check(flags *pflag.FlagSet) error {
+	switch {
+	case o.workers < 0 || o.workers > maxWorkers:
+		return misuse(flags, "--workers must be from 1 to %d", maxWorkers)
 	case o.log != "auto" && o.log != "json" && o.log != "text":
-		return exitFailed, misuse(flags, "--log must be json, text or auto")
+		return misuse(flags, "--log must be json, text or auto")
 	}
-	own, err := o.sheet.profileOf(ctx, std)
+	return nil
+}
+
+// open starts what makes the sheets, whose reader the caller closes. It also returns the log, and
+// what adds a sheet to the growing file, nil without one.
+func (o *attending) open(ctx context.Context, std streams) (m *readingMaker, log *slog.Logger, grow func(context.Context, *sheet.Sheet) error, err error) {
+	own, err := o.profileOf(ctx, std)
 	if err != nil {
-		return exitFailed, err
+		return nil, nil, nil, err
 	}
-	growing, err := newGrowth(o.sheet.grows)
+	growing, err := newGrowth(o.grows)
 	if err != nil {
-		return exitFailed, err
+		return nil, nil, nil, err
 	}
-	if o.sheet.workers == 0 {
-		o.sheet.workers = runtime.GOMAXPROCS(0)
+	if o.workers == 0 {
+		o.workers = runtime.GOMAXPROCS(0)
 	}
-	log := (&serveOptions{log: o.log}).logger(std.err, std.err)
-	reader, err := o.sheet.reader(log)
-	if err != nil {
-		return exitFailed, err
-	}
-	defer reader.Close()
-	w := watch.New(watch.Config{
-		Append: growing.logged(log),
-		Dir:    filepath.Clean(flags.Arg(0)), Maker: &readingMaker{reader, own, o.sheet.accept}, List: listAll, Formats: formats,
-		Every: o.every, Wait: orNone(o.wait), Patience: orNone(o.settle), AtOnce: o.sheet.workers, Log: log,
-	})
-	return attend(ctx, w, o.once)
+	log = newLog(o.log, std.err, std.err)
+	reader, err := o.reader(log)
+	return &readingMaker{reader, own, o.accept}, log, growing.logged(log), err
 }
 
 // attended is a place at which work arrives: a folder or a mailbox.
@@ -123,18 +143,16 @@ type attended interface {
 	Run(context.Context)
 }
 
-// attend does what has arrived, and unless once is true also what comes until ctx ends.
-func attend(ctx context.Context, a attended, once bool) (int, error) {
-	var err error
-	if once {
-		err = a.Once(ctx)
-	} else if err = a.Open(); err == nil {
+// attend does what has arrived, and without --once also what comes until ctx ends.
+func (o *attending) attend(ctx context.Context, a attended) (int, error) {
+	if o.once {
+		return exitOK, a.Once(ctx)
+	}
+	err := a.Open()
+	if err == nil {
 		a.Run(ctx)
 	}
-	if err != nil {
-		return exitFailed, err
-	}
-	return exitOK, nil
+	return exitOK, err
 }
 
 // orNone makes a time of 0 one that package watch takes for none.
@@ -253,12 +271,7 @@ func (o *serveOptions) watchers(work *desk.Desk, api *httpapi.Server, known []ke
 // watchedFolders are the folders of --watch, without the names of keys.
 func (o *serveOptions) watchedFolders() (dirs []string) {
 	for _, at := range o.watched {
-		if _, err := os.Stat(at); err != nil {
-			if _, rest, ok := strings.Cut(at, "="); ok {
-				at = rest
-			}
-		}
-		dirs = append(dirs, at)
+		dirs = append(dirs, withoutKey(at))
 	}
 	return dirs
 }
