@@ -16,6 +16,7 @@
 package mailbox
 
 import (
+	"cmp"
 	"context"
 	"crypto/tls"
 	"io"
@@ -203,35 +204,20 @@ type Config struct {
 }
 
 func (c *Config) defaults() {
-	def := func(s *string, value string) {
-		if *s == "" {
-			*s = value
-		}
-	}
-	def(&c.Folder, "INBOX")
-	def(&c.Done, "Done")
-	def(&c.Failed, "Failed")
+	c.Folder = cmp.Or(c.Folder, "INBOX")
+	c.Done = cmp.Or(c.Done, "Done")
+	c.Failed = cmp.Or(c.Failed, "Failed")
 	if len(c.Formats) == 0 {
 		c.Formats = []sheet.Format{sheet.XLSX}
 	}
-	for d, value := range map[*time.Duration]time.Duration{&c.Every: time.Minute, &c.Wait: 10 * time.Minute, &c.Patience: time.Minute} {
-		if *d == 0 {
-			*d = value
-		}
-	}
+	c.Every = cmp.Or(c.Every, time.Minute)
+	c.Wait = cmp.Or(c.Wait, 10*time.Minute)
+	c.Patience = cmp.Or(c.Patience, time.Minute)
 	c.AtOnce = max(c.AtOnce, 1)
-	if c.Largest == 0 {
-		c.Largest = 64 << 20
-	}
-	if c.Hourly == 0 {
-		c.Hourly = 60
-	}
-	if c.Limits == (unwrap.Limits{}) {
-		c.Limits = unwrap.Usual
-	}
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
+	c.Largest = cmp.Or(c.Largest, 64<<20)
+	c.Hourly = cmp.Or(c.Hourly, 60)
+	c.Limits = cmp.Or(c.Limits, unwrap.Usual)
+	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
 }
 
 // Name names the mailbox for people.

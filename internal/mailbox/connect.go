@@ -104,6 +104,16 @@ func (c *Config) unreachable(s Server, err error) error {
 	return fault.New(Unreachable, "%s cannot be used now: %w", at, err)
 }
 
+// anew connects and signs in, with a fresh token if the server refuses the one that is known: it
+// may be too old.
+func anew[C any](ctx context.Context, c *Config, try func(ctx context.Context, c *Config, fresh bool) (C, error)) (C, error) {
+	conn, err := try(ctx, c, false)
+	if c.Login.Token != nil && fault.CodeOf(err) == Refused && ctx.Err() == nil {
+		return try(ctx, c, true)
+	}
+	return conn, err
+}
+
 // sasls returns the ways to sign in, the best first, for a server that offers some mechanisms.
 func (c *Config) sasls(ctx context.Context, s Server, offers func(string) bool, fresh bool) (sasl.Client, error) {
 	if c.Login.Token != nil {

@@ -87,13 +87,7 @@ func (b *box) missing(ctx context.Context) (missing []string, err error) {
 }
 
 // signIn connects and signs in. It fails with Refused and Unreachable.
-func signIn(ctx context.Context, c *Config) (*box, error) {
-	b, err := tryBox(ctx, c, false)
-	if c.Login.Token != nil && fault.CodeOf(err) == Refused && ctx.Err() == nil {
-		return tryBox(ctx, c, true) // the token may be too old
-	}
-	return b, err
-}
+func signIn(ctx context.Context, c *Config) (*box, error) { return anew(ctx, c, tryBox) }
 
 func tryBox(ctx context.Context, c *Config, fresh bool) (_ *box, err error) {
 	b := &box{c: c, news: make(chan struct{}, 1)}
@@ -372,15 +366,12 @@ func (b *box) putAway(ctx context.Context, uid imap.UID, id, folder string, flag
 
 // wait waits for news of the folder, at most for a time.
 func (b *box) wait(ctx context.Context, most time.Duration) error {
-	timer := time.NewTimer(most)
-	defer timer.Stop()
 	if !b.idles {
-		select {
-		case <-ctx.Done():
-		case <-timer.C:
-		}
+		_ = fault.Pause(ctx, most)
 		return nil
 	}
+	timer := time.NewTimer(most)
+	defer timer.Stop()
 	select { // what was told since the last look
 	case <-b.news:
 		return nil

@@ -3,7 +3,6 @@ package mailbox
 import (
 	"bufio"
 	"context"
-	"crypto/rand"
 	"encoding/hex"
 	"encoding/json"
 	"errors"
@@ -14,7 +13,6 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
-	"sync"
 	"time"
 
 	"github.com/emersion/go-imap/v2"
@@ -50,21 +48,8 @@ var errJournal = errors.New("the journal cannot be written")
 
 // runAll does jobs, several at once. It fails if the journal does.
 func (m *Mailbox) runAll(ctx context.Context, jobs []*job) error {
-	errs := make([]error, len(jobs))
-	var all sync.WaitGroup
-	places := make(chan struct{}, m.c.AtOnce)
-	for i, jb := range jobs {
-		places <- struct{}{}
-		all.Go(func() {
-			defer func() { <-places }()
-			if errs[i] = ctx.Err(); errs[i] == nil {
-				errs[i] = m.run(ctx, jb)
-			}
-		})
-	}
-	all.Wait()
-	for i, jb := range jobs {
-		err := errs[i]
+	for i, err := range pairing.Each(ctx, jobs, m.c.AtOnce, func(jb *job) error { return m.run(ctx, jb) }) {
+		jb := jobs[i]
 		switch {
 		case err == nil:
 			m.decided(jb)
@@ -85,9 +70,9 @@ func (m *Mailbox) runAll(ctx context.Context, jobs []*job) error {
 
 // run makes the sheet and the answers of a job, and decides its outcome: wholly, or not at all.
 func (m *Mailbox) run(ctx context.Context, jb *job) (err error) {
-	now := time.Now()
-	id := now.UTC().Format("20060102T150405") + "-" + rand.Text()[:12]
-	dir := m.own("jobs", id)
+	r := jb.Record(time.Now())
+	r.To = "the answer to “" + jb.Take[0].From[0].subject + "”"
+	dir := m.own("jobs", r.Job)
 	made := filepath.Join(dir, "made")
 	committed := false
 	defer func() {
@@ -102,7 +87,6 @@ func (m *Mailbox) run(ctx context.Context, jb *job) (err error) {
 	}
 	m.at("begun")
 	to := map[string]string{}
-	r := jb.Record(now, id, "the answer to “"+jb.Take[0].From[0].subject+"”")
 	var files []string
 	if jb.BOL != nil && jb.Outcome == pairing.Done {
 		if files, err = m.make(ctx, jb, made); err != nil {
@@ -279,10 +263,7 @@ func (m *Mailbox) decided(jb *job) {
 	log := m.c.Log.With("mails", ids, "from", jb.Take[0].From[0].from)
 	switch {
 	case jb.Outcome == pairing.Failed:
-		if cause := pairing.Cause(jb.Err); cause != nil {
-			log = log.With("cause", cause)
-		}
-		log.Warn("failed", "code", jb.Code, "reason", jb.Why)
+		jb.LogFailure(log)
 	case jb.BOL == nil:
 		log.Info("done", "note", jb.Why)
 	default:

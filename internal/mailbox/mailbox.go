@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -19,6 +20,7 @@ import (
 
 	"github.com/emersion/go-imap/v2"
 	"github.com/gofrs/flock"
+	"golang.org/x/sync/errgroup"
 
 	"tallyman/internal/atomicfile"
 	"tallyman/internal/fault"
@@ -139,10 +141,7 @@ func (m *Mailbox) State() State {
 }
 
 func (m *Mailbox) publishState() {
-	st := State{Mailbox: m.c.Name(), Away: m.box == nil || m.trouble != nil, Answering: len(m.pending), Left: m.left, Outcomes: map[pairing.Outcome]int64{}}
-	for _, o := range pairing.Outcomes {
-		st.Outcomes[o] = m.counts[o]
-	}
+	st := State{Mailbox: m.c.Name(), Away: m.box == nil || m.trouble != nil, Answering: len(m.pending), Left: m.left, Outcomes: maps.Clone(m.counts)}
 	for _, l := range m.letters {
 		switch {
 		case !l.read:
@@ -487,22 +486,17 @@ func (m *Mailbox) list(ctx context.Context) error {
 
 // known finds the letter of a mail, unless the mail has its outcome.
 func (m *Mailbox) known(mail *message, now time.Time) {
+	fresh := &letter{envelope: mail.envelope, seen: now, before: !m.listed}
 	if mail.key == (pairing.Sum{}) {
 		// Without a Message-ID its content will tell; until then it is one of its own.
-		mail.letter = &letter{envelope: mail.envelope, seen: now, before: !m.listed}
-		mail.letter.key = sha256.Sum256(fmt.Appendf(nil, "unread\x00%s\x00%d", now, mail.uid))
-		m.letters[mail.letter.key] = mail.letter
+		fresh.key = sha256.Sum256(fmt.Appendf(nil, "unread\x00%s\x00%d", now, mail.uid))
+	} else if m.journal.Outcome(mail.key) != "" {
 		return
 	}
-	if m.journal.Outcome(mail.key) != "" {
-		return
+	if m.letters[fresh.key] == nil {
+		m.letters[fresh.key] = fresh
 	}
-	if l := m.letters[mail.key]; l != nil {
-		mail.letter = l
-		return
-	}
-	mail.letter = &letter{envelope: mail.envelope, seen: now, before: !m.listed}
-	m.letters[mail.key] = mail.letter
+	mail.letter = m.letters[fresh.key]
 }
 
 func (m *Mailbox) forget(l *letter) {
@@ -529,9 +523,9 @@ func (m *Mailbox) fetchSome(ctx context.Context) (left bool, err error) {
 	if most := 4 * m.c.AtOnce; len(ready) > most {
 		ready, left = ready[:most], true
 	}
-	var all sync.WaitGroup
-	places := make(chan struct{}, m.c.AtOnce)
-	defer all.Wait()
+	var all errgroup.Group
+	all.SetLimit(m.c.AtOnce)
+	defer func() { _ = all.Wait() }() // which has no error
 	for _, mail := range ready {
 		l := mail.letter
 		if l.dir == "" {
@@ -548,10 +542,9 @@ func (m *Mailbox) fetchSome(ctx context.Context) (left bool, err error) {
 		if l.read {
 			continue
 		}
-		places <- struct{}{}
-		all.Go(func() {
-			defer func() { <-places }()
+		all.Go(func() error {
 			m.readLetter(ctx, l)
+			return nil
 		})
 	}
 	return left, nil
@@ -560,7 +553,6 @@ func (m *Mailbox) fetchSome(ctx context.Context) (left bool, err error) {
 // fetch fetches a mail and takes its files out. again is true if the mail is a copy of another.
 func (m *Mailbox) fetch(ctx context.Context, mail *message) (again bool, err error) {
 	l := mail.letter
-	tooLarge := fault.New(fault.TooLarge, "the mail is larger than %d MB; send less at once", m.c.Largest>>20)
 	dir, err := os.MkdirTemp(m.own("mails"), "")
 	if err != nil {
 		return false, atomicfile.Unwritable(m.own("mails"), err)
@@ -574,11 +566,14 @@ func (m *Mailbox) fetch(ctx context.Context, mail *message) (again bool, err err
 	fail := func(why error) {
 		l.read, l.fault = true, why
 	}
-	if mail.size > m.c.Largest {
+	tooLarge := func() {
 		if mail.key == (pairing.Sum{}) {
 			m.rename(mail, sha256.Sum256([]byte("large\x00"+mail.from+"\x00"+mail.subject)))
 		}
-		fail(tooLarge)
+		fail(fault.New(fault.TooLarge, "the mail is larger than %d MB; send less at once", m.c.Largest>>20))
+	}
+	if mail.size > m.c.Largest {
+		tooLarge()
 		return false, nil
 	}
 	raw := filepath.Join(dir, "mail")
@@ -595,11 +590,8 @@ func (m *Mailbox) fetch(ctx context.Context, mail *message) (again bool, err err
 		return true, nil
 	case errors.Is(err, errLiteral):
 		m.hangUp()
-		if mail.key == (pairing.Sum{}) {
-			m.rename(mail, sha256.Sum256([]byte("large\x00"+mail.from+"\x00"+mail.subject)))
-		}
-		fail(tooLarge)
-		return false, errors.Join(m.reopen(ctx))
+		tooLarge()
+		return false, m.reopen(ctx)
 	case err != nil:
 		return false, err
 	}
@@ -715,23 +707,17 @@ func (m *Mailbox) readLetter(ctx context.Context, l *letter) {
 }
 
 // of returns the papers of a letter that were read in a role.
-func (l *letter) of(role pairing.Role) (all []*paper) {
-	for _, p := range l.papers {
-		if p.fault == nil && p.role == role {
-			all = append(all, p)
-		}
-	}
-	return all
+func (l *letter) of(role pairing.Role) []*paper {
+	return l.without(func(p *paper) bool { return p.fault != nil || p.role != role })
 }
 
 // unread returns the papers that could not be read, without those that only decorate a text.
-func (l *letter) unread() (all []*paper) {
-	for _, p := range l.papers {
-		if p.fault != nil && !p.Inline {
-			all = append(all, p)
-		}
-	}
-	return all
+func (l *letter) unread() []*paper {
+	return l.without(func(p *paper) bool { return p.fault == nil || p.Inline })
+}
+
+func (l *letter) without(others func(*paper) bool) []*paper {
+	return slices.DeleteFunc(slices.Clone(l.papers), others)
 }
 
 // together reports whether papers of two letters may be joined: mails of one sender, or of one

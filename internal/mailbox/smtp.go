@@ -25,13 +25,7 @@ type errRefused struct{ reason string }
 func (e *errRefused) Error() string { return e.reason }
 
 // openPost connects and signs in. It fails with Refused and Unreachable.
-func openPost(ctx context.Context, c *Config) (*post, error) {
-	p, err := tryPost(ctx, c, false)
-	if c.Login.Token != nil && fault.CodeOf(err) == Refused && ctx.Err() == nil {
-		return tryPost(ctx, c, true)
-	}
-	return p, err
-}
+func openPost(ctx context.Context, c *Config) (*post, error) { return anew(ctx, c, tryPost) }
 
 func tryPost(ctx context.Context, c *Config, fresh bool) (_ *post, err error) {
 	p := &post{c: c}

@@ -6,11 +6,15 @@ package pairing
 
 import (
 	"context"
+	"crypto/rand"
 	"errors"
 	"io"
+	"log/slog"
 	"slices"
 	"strings"
 	"time"
+
+	"golang.org/x/sync/errgroup"
 
 	"tallyman/internal/fault"
 	"tallyman/internal/intake"
@@ -80,9 +84,10 @@ type Job[F any] struct {
 	Err     error       // of a failure
 }
 
-// Record returns the line of the journal about the job, without the files that it takes.
-func (jb *Job[F]) Record(at time.Time, id, to string) Record {
-	r := Record{At: at, Job: id, Outcome: jb.Outcome, To: to}
+// Record returns the line of the journal for a job that is done now, under a fresh name. To and
+// Files are left to the caller.
+func (jb *Job[F]) Record(now time.Time) Record {
+	r := Record{At: now, Job: now.UTC().Format("20060102T150405") + "-" + rand.Text()[:12], Outcome: jb.Outcome}
 	if jb.BOL != nil {
 		r.BOL = &jb.BOL.Sum
 		for _, x := range jb.With {
@@ -92,6 +97,32 @@ func (jb *Job[F]) Record(at time.Time, id, to string) Record {
 		}
 	}
 	return r
+}
+
+// LogFailure logs why a job failed.
+func (jb *Job[F]) LogFailure(log *slog.Logger) {
+	if cause := Cause(jb.Err); cause != nil {
+		log = log.With("cause", cause)
+	}
+	log.Warn("failed", "code", jb.Code, "reason", jb.Why)
+}
+
+// Each does something with items, so many at once, and returns the errors. Once ctx has ended it
+// begins with no further one, whose error is then that of ctx.
+func Each[T any](ctx context.Context, items []T, atOnce int, do func(T) error) []error {
+	errs := make([]error, len(items))
+	var all errgroup.Group
+	all.SetLimit(atOnce)
+	for i, item := range items {
+		all.Go(func() error {
+			if errs[i] = ctx.Err(); errs[i] == nil {
+				errs[i] = do(item)
+			}
+			return nil
+		})
+	}
+	_ = all.Wait()
+	return errs
 }
 
 // Situation is what Plan has to know besides the papers.

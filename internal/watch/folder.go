@@ -104,10 +104,13 @@ func (f *folder) close() {
 	f.lock.Unlock()
 }
 
-// cause returns the reason of an error without the path, which the message has already.
+// cause returns the reason of an error without the paths, which the message has already.
 func cause(err error) error {
-	if p := (*fs.PathError)(nil); errors.As(err, &p) {
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
 		return p.Err
+	}
+	if l, ok := errors.AsType[*os.LinkError](err); ok {
+		return l.Err
 	}
 	return err
 }

@@ -2,7 +2,6 @@ package watch
 
 import (
 	"context"
-	"crypto/rand"
 	"errors"
 	"fmt"
 	"io"
@@ -49,19 +48,20 @@ func (w *Watcher) at(step string) {
 func (w *Watcher) run(ctx context.Context, jb *job) (err error) {
 	f := w.folder
 	now := time.Now()
-	id := now.UTC().Format("20060102T150405") + "-" + rand.Text()[:12]
-	dir := f.own("jobs", id)
-	for _, d := range []string{dir, filepath.Join(dir, madeName), filepath.Join(dir, takenName)} {
-		if err := os.Mkdir(d, 0o777); err != nil {
-			return errors.Join(atomicfile.Unwritable(d, err), f.undo(id))
-		}
-	}
+	r := jb.Record(now)
+	r.To = f.target(jb, now)
+	dir := f.own("jobs", r.Job)
 	committed := false
 	defer func() {
 		if !committed && !errors.Is(err, errJournal) {
-			err = errors.Join(err, f.undo(id))
+			err = errors.Join(err, f.undo(r.Job))
 		}
 	}()
+	for _, d := range []string{dir, filepath.Join(dir, madeName), filepath.Join(dir, takenName)} {
+		if err := os.Mkdir(d, 0o777); err != nil {
+			return atomicfile.Unwritable(d, err)
+		}
+	}
 	w.at("begun")
 	if err := w.write(ctx, jb, filepath.Join(dir, madeName)); err != nil {
 		return err
@@ -71,7 +71,6 @@ func (w *Watcher) run(ctx context.Context, jb *job) (err error) {
 	if err := syncDirs(dir, f.own("jobs")); err != nil {
 		return err
 	}
-	r := jb.Record(now, id, f.target(jb, now))
 	for _, c := range jb.Take {
 		for _, e := range c.From {
 			if err := w.takeAway(e, filepath.Join(dir, takenName)); err != nil {
@@ -216,7 +215,7 @@ func (w *Watcher) takeAway(e *entry, dir string) error {
 		if errors.Is(err, fs.ErrNotExist) {
 			return pairing.ErrChanged
 		}
-		return atomicfile.Unwritable(e.name, linkCause(err))
+		return atomicfile.Unwritable(e.name, cause(err))
 	}
 	if fault.CodeOf(e.fault) == fault.Unreadable {
 		return nil // that is why it failed
@@ -237,13 +236,6 @@ func (w *Watcher) takeAway(e *entry, dir string) error {
 		return pairing.ErrChanged
 	}
 	return nil
-}
-
-func linkCause(err error) error {
-	if l := (*os.LinkError)(nil); errors.As(err, &l) {
-		return l.Err
-	}
-	return err
 }
 
 // settle ends the jobs that an earlier process, or an error, left: it finishes those that the

@@ -16,13 +16,14 @@
 package watch
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"io"
 	"log/slog"
+	"maps"
 	"path/filepath"
 	"slices"
-	"sync"
 	"sync/atomic"
 	"time"
 
@@ -100,22 +101,12 @@ func New(c Config) *Watcher {
 	if len(c.Formats) == 0 {
 		c.Formats = []sheet.Format{sheet.XLSX}
 	}
-	def := func(d *time.Duration, value time.Duration) {
-		if *d == 0 {
-			*d = value
-		}
-	}
-	def(&c.Every, 2*time.Second)
-	def(&c.Wait, 10*time.Minute)
-	def(&c.Patience, time.Minute)
-	if c.Looks == 0 {
-		c.Looks = 3
-	}
+	c.Every = cmp.Or(c.Every, 2*time.Second)
+	c.Wait = cmp.Or(c.Wait, 10*time.Minute)
+	c.Patience = cmp.Or(c.Patience, time.Minute)
+	c.Looks = cmp.Or(c.Looks, 3)
 	c.AtOnce = max(c.AtOnce, 1)
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
-	c.Log = c.Log.With("folder", c.Dir)
+	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler)).With("folder", c.Dir)
 	w := &Watcher{c: c, entries: map[string]*entry{}, ignored: map[string]bool{}, counts: map[pairing.Outcome]int64{}}
 	w.publishState()
 	return w
@@ -285,26 +276,11 @@ func (w *Watcher) readSome(ctx context.Context, now time.Time) (left bool) {
 	if most := 4 * w.c.AtOnce; len(ready) > most {
 		ready, left = ready[:most], true
 	}
-	w.each(len(ready), func(i int) { w.read(ctx, ready[i]) })
+	pairing.Each(ctx, ready, w.c.AtOnce, func(e *entry) error {
+		w.read(ctx, e)
+		return nil
+	})
 	return left
-}
-
-// each calls do for numbers below n, several at once.
-func (w *Watcher) each(n int, do func(int)) {
-	var next atomic.Int64
-	var all sync.WaitGroup
-	for range min(n, w.c.AtOnce) {
-		all.Go(func() {
-			for {
-				i := int(next.Add(1)) - 1
-				if i >= n {
-					return
-				}
-				do(i)
-			}
-		})
-	}
-	all.Wait()
 }
 
 // content is what files of the same bytes have in common.
@@ -369,15 +345,9 @@ func (w *Watcher) plan(now time.Time) (jobs []*job) {
 
 // runAll does jobs, several at once, and forgets the files that have an outcome.
 func (w *Watcher) runAll(ctx context.Context, jobs []*job) {
-	errs := make([]error, len(jobs))
-	w.each(len(jobs), func(i int) {
-		if errs[i] = ctx.Err(); errs[i] == nil {
-			errs[i] = w.run(ctx, jobs[i])
-		}
-	})
 	broken := false
-	for i, jb := range jobs {
-		err := errs[i]
+	for i, err := range pairing.Each(ctx, jobs, w.c.AtOnce, func(jb *job) error { return w.run(ctx, jb) }) {
+		jb := jobs[i]
 		switch {
 		case err == nil:
 			w.ended(jb)
@@ -419,10 +389,7 @@ func (w *Watcher) ended(jb *job) {
 	log := w.c.Log.With("files", names, "to", jb.to)
 	switch jb.Outcome {
 	case pairing.Failed:
-		if cause := pairing.Cause(jb.Err); cause != nil {
-			log = log.With("cause", cause)
-		}
-		log.Warn("failed", "code", jb.Code, "reason", jb.Why)
+		jb.LogFailure(log)
 	case pairing.Again:
 		log.Info("done before", "reason", jb.Why)
 	default:
@@ -441,10 +408,7 @@ func (w *Watcher) forget(entries []*entry) {
 }
 
 func (w *Watcher) publishState() {
-	st := State{Dir: w.c.Dir, Away: w.folder == nil, Outcomes: map[pairing.Outcome]int64{}}
-	for _, o := range pairing.Outcomes {
-		st.Outcomes[o] = w.counts[o]
-	}
+	st := State{Dir: w.c.Dir, Away: w.folder == nil, Outcomes: maps.Clone(w.counts)}
 	for _, e := range w.entries {
 		if e.read {
 			st.Waiting++
