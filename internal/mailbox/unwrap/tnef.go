@@ -1,6 +1,7 @@
 package unwrap
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"io"
@@ -43,10 +44,7 @@ func (u *unwrapper) tnef(r io.ReaderAt, f File, depth int) error {
 		if data == nil {
 			return nil
 		}
-		if long != "" {
-			name = long
-		}
-		out, _, err := u.save(name, data, false)
+		out, _, err := u.save(cmp.Or(long, name), data, false)
 		name, long, data = "", "", nil
 		if err != nil {
 			return err
@@ -86,9 +84,7 @@ func (u *unwrapper) tnef(r io.ReaderAt, f File, depth int) error {
 			data = body
 		case attachProps:
 			l, object, err := properties(body)
-			if l != "" {
-				long = l
-			}
+			long = cmp.Or(l, long)
 			switch {
 			case err != nil && !errors.Is(err, errTNEF):
 				return unwritable(err)
@@ -170,13 +166,10 @@ func properties(body *io.SectionReader) (name string, object *io.SectionReader, 
 			}
 		}
 	}
-	if p.err != nil && p.err != io.EOF {
-		return name, object, p.err
+	if p.err == io.EOF {
+		p.err = errTNEF
 	}
-	if p.err != nil {
-		return name, object, errTNEF
-	}
-	return name, object, nil
+	return name, object, p.err
 }
 
 // fixed is how long a value of a kind is, with what fills it up to four bytes; 0 for unknown

@@ -262,12 +262,9 @@ func (u *unwrapper) part(h textproto.MIMEHeader, body io.Reader, depth int) erro
 	if err != nil {
 		return err
 	}
-	if !whole {
-		u.leave("%s is damaged: its encoding (%s) ends or breaks in the middle.", nameOr(k.name, "an attachment"), strings.ToLower(strings.TrimSpace(h.Get("Content-Transfer-Encoding"))))
-		return os.Remove(f.Path)
-	}
 	f.Inline = k.inline
-	return u.open(f, depth)
+	return u.take(f, whole, depth, "%s is damaged: its encoding (%s) ends or breaks in the middle.",
+		nameOr(k.name, "an attachment"), strings.ToLower(strings.TrimSpace(h.Get("Content-Transfer-Encoding"))))
 }
 
 func nameOr(name, other string) string {
@@ -394,6 +391,22 @@ func (u *unwrapper) save(name string, r io.Reader, strict bool) (f File, whole b
 	return f, err == nil, nil
 }
 
+// take opens a file that was saved, or removes it and says so if it is not whole.
+func (u *unwrapper) take(f File, whole bool, depth int, damaged string, args ...any) error {
+	if whole {
+		return u.open(f, depth)
+	}
+	u.leave(damaged, args...)
+	return remove(f)
+}
+
+func remove(f File) error {
+	if err := os.Remove(f.Path); err != nil {
+		return unwritable(err)
+	}
+	return nil
+}
+
 // kept remembers whether it was writing that failed.
 type kept struct {
 	ctx context.Context
@@ -440,14 +453,12 @@ func (u *unwrapper) open(f File, depth int) error {
 	if err != nil {
 		return err
 	}
-	if opened {
-		r.Close()
-		return os.Remove(f.Path)
-	}
 	if f.Size == 0 {
 		u.leave("%s is empty.", f.Name)
+	}
+	if opened || f.Size == 0 {
 		r.Close()
-		return os.Remove(f.Path)
+		return remove(f)
 	}
 	u.content.Files = append(u.content.Files, f)
 	return nil

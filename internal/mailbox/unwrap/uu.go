@@ -5,7 +5,6 @@ import (
 	"bytes"
 	"errors"
 	"io"
-	"os"
 )
 
 // text looks for uuencoded files in the text of a mail, as old programs of Windows and Unix
@@ -18,19 +17,11 @@ func (u *unwrapper) text(r io.Reader, depth int) error {
 			if err := u.count(); err != nil {
 				return err
 			}
-			body := &uu{r: lines, begun: true}
-			f, whole, err := u.save(name, body, true)
+			f, whole, err := u.save(name, &uu{r: lines, begun: true}, true)
+			if err == nil {
+				err = u.take(f, whole, depth, "%s is damaged: its encoding (uuencode) ends or breaks in the middle.", f.Name)
+			}
 			if err != nil {
-				return err
-			}
-			if !whole {
-				u.leave("%s is damaged: its encoding (uuencode) ends or breaks in the middle.", f.Name)
-				if err := os.Remove(f.Path); err != nil {
-					return unwritable(err)
-				}
-				continue
-			}
-			if err := u.open(f, depth); err != nil {
 				return err
 			}
 			continue

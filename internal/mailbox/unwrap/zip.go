@@ -5,7 +5,6 @@ import (
 	"errors"
 	"io"
 	"math"
-	"os"
 	"strings"
 
 	"golang.org/x/text/encoding/charmap"
@@ -55,17 +54,10 @@ func (u *unwrapper) zip(r io.ReaderAt, f File, depth int) (opened bool, err erro
 		}
 		out, whole, err := u.save(name, in, true)
 		in.Close()
+		if err == nil {
+			err = u.take(out, whole, depth, "%s in %s cannot be unpacked: it is damaged.", tidy(name), f.Name)
+		}
 		if err != nil {
-			return false, err
-		}
-		if !whole {
-			u.leave("%s in %s cannot be unpacked: it is damaged.", tidy(name), f.Name)
-			if err := os.Remove(out.Path); err != nil {
-				return false, unwritable(err)
-			}
-			continue
-		}
-		if err := u.open(out, depth); err != nil {
 			return false, err
 		}
 	}
