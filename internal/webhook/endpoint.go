@@ -12,6 +12,7 @@ import (
 	"tallyman/internal/fault"
 	"tallyman/internal/queue"
 	"tallyman/internal/session"
+	"tallyman/internal/text"
 )
 
 // Type is the type of an event.
@@ -169,18 +170,10 @@ func events(asked []Type) ([]Type, error) {
 	}
 	for _, t := range asked {
 		if !slices.Contains(Types, t) {
-			return nil, fault.New(fault.BadRequest, "there is no event %.40q; there are %s", t, list(Types))
+			return nil, fault.New(fault.BadRequest, "there is no event %.40q; there are %s", t, text.List(Types, len(Types), func(t Type) string { return string(t) }))
 		}
 	}
 	return all, nil
-}
-
-func list(types []Type) string {
-	var words []string
-	for _, t := range types {
-		words = append(words, string(t))
-	}
-	return strings.Join(words, ", ")
 }
 
 func checkNote(note string) error {

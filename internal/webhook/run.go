@@ -107,14 +107,14 @@ func (s *Service) discover(ctx, working context.Context, all *sync.WaitGroup) {
 			}
 		}
 	}
-	s.stats.endpoints(len(there)-off, off)
+	s.stats.change(func() { s.stats.is.On, s.stats.is.Off = len(there)-off, off })
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for id, r := range s.runners {
 		if _, ok := there[id]; !ok {
 			r.stop()
 			delete(s.runners, id)
-			s.stats.forget(id)
+			s.stats.change(func() { delete(s.stats.counts, id) })
 		}
 	}
 	for id, owner := range there {
@@ -167,7 +167,7 @@ func (s *Service) serve(ctx, working context.Context, r *runner) {
 // sweep removes all but the latest delivered events of an endpoint, and measures the others.
 func (s *Service) sweep(ctx context.Context, r *runner) {
 	if c, err := s.c.Queue.Count(ctx, kindOf(r.id)); err == nil {
-		s.stats.behind(r.id, c)
+		s.stats.change(func() { s.stats.counts[r.id] = c })
 		if c.Done <= s.limits.delivered {
 			return
 		}
@@ -208,7 +208,11 @@ func (s *Service) deliver(ctx context.Context, r *runner, t queue.Task) {
 		return
 	}
 	got := s.attempt(ctx, e, m, int(t.Token))
-	s.stats.attempt(got)
+	s.stats.change(func() {
+		if s.stats.is.Seconds += got.took.Seconds(); !got.ok() {
+			s.stats.is.Failed++
+		}
+	})
 	switch {
 	case got.ok():
 		give(queue.Done, keepDelivered, got)
@@ -261,12 +265,12 @@ func (s *Service) ended(ctx context.Context, r *runner, t queue.Task, got result
 	if err != nil {
 		return // another process has it
 	}
-	s.stats.ended(state)
 	d := delivery(r.id, t)
-	level := s.log.InfoContext
+	level, count := s.log.InfoContext, &s.stats.is.Delivered
 	if state == queue.Dead {
-		level = s.log.WarnContext
+		level, count = s.log.WarnContext, &s.stats.is.Dead
 	}
+	s.stats.change(func() { *count++ })
 	level(ctx, "webhook", "outcome", string(stateOf[state]), "owner", r.owner, "webhook", r.id, "host", d.Host, "event", string(d.Type),
 		"attempts", t.Token, "status", got.status, "problem", got.problem, "ms", got.took.Milliseconds())
 }

@@ -21,50 +21,17 @@ type Stats struct {
 	Oldest               time.Duration
 }
 
+// stats are read and written under mu; change does that.
 type stats struct {
 	mu     sync.Mutex
 	is     Stats
 	counts map[string]queue.Counts // by endpoint
 }
 
-func (s *stats) endpoints(on, off int) {
+func (s *stats) change(f func()) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.is.On, s.is.Off = on, off
-}
-
-func (s *stats) attempt(r result) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.is.Seconds += r.took.Seconds()
-	if !r.ok() {
-		s.is.Failed++
-	}
-}
-
-func (s *stats) ended(state queue.State) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if state == queue.Done {
-		s.is.Delivered++
-	} else {
-		s.is.Dead++
-	}
-}
-
-func (s *stats) behind(endpoint string, c queue.Counts) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	if s.counts == nil {
-		s.counts = map[string]queue.Counts{}
-	}
-	s.counts[endpoint] = c
-}
-
-func (s *stats) forget(endpoint string) {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	delete(s.counts, endpoint)
+	f()
 }
 
 // Stats returns the measurements.

@@ -82,14 +82,12 @@ type limits struct {
 
 // New returns a service. It sends nothing before Run.
 func New(c Config) *Service {
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
 	if c.Waits == nil {
 		c.Waits = waits
 	}
 	return &Service{
-		c: c, sender: newSender(c.Policy, c.Roots, c.Version), log: c.Log,
+		c: c, sender: newSender(c.Policy, c.Roots, c.Version), log: cmp.Or(c.Log, slog.New(slog.DiscardHandler)),
+		stats:   stats{counts: map[string]queue.Counts{}},
 		runners: map[string]*runner{}, woken: make(chan struct{}, 1), limits: limits{open: 10_000, delivered: 1000, drain: 5 * time.Second},
 	}
 }
@@ -290,10 +288,7 @@ func (s *Service) forget(ctx context.Context, owner session.Owner, id string) er
 			return err
 		}
 		for _, t := range page.Tasks {
-			if _, _, err := s.c.Queue.Cancel(ctx, owner, t.ID, 0); err != nil && fault.CodeOf(err) != fault.NotFound {
-				return err
-			}
-			if err := s.c.Queue.Remove(ctx, owner, t.ID); err != nil {
+			if err := s.drop(ctx, t); err != nil {
 				return err
 			}
 			before = t.Seq
@@ -302,6 +297,14 @@ func (s *Service) forget(ctx context.Context, owner session.Owner, id string) er
 			return nil
 		}
 	}
+}
+
+// drop removes a delivery, whatever its state.
+func (s *Service) drop(ctx context.Context, t queue.Task) error {
+	if _, _, err := s.c.Queue.Cancel(ctx, t.Owner, t.ID, 0); err != nil && fault.CodeOf(err) != fault.NotFound {
+		return err
+	}
+	return s.c.Queue.Remove(ctx, t.Owner, t.ID)
 }
 
 // Event is what happened.
@@ -600,10 +603,7 @@ func (s *Service) again(ctx context.Context, endpoint string, t queue.Task) (Del
 		return Delivery{}, err
 	}
 	if t.State != queue.Done { // what was delivered stays in the list
-		_, _, err = s.c.Queue.Cancel(ctx, t.Owner, t.ID, 0)
-		if err == nil || fault.CodeOf(err) == fault.NotFound {
-			err = s.c.Queue.Remove(ctx, t.Owner, t.ID)
-		}
+		err = s.drop(ctx, t)
 	}
 	return delivery(endpoint, next), err
 }

@@ -46,16 +46,17 @@ func (p *place) open() {
 	p.store = store
 }
 
+// begin returns a place with a receiver and a service that does not run yet.
+func begin(t *testing.T, waits ...time.Duration) (*place, *receiver.Receiver, *Service) {
+	t.Helper()
+	p, r := newPlace(t), start(t, receiver.Right)
+	return p, r, p.service(r, waits...)
+}
+
 // service returns a service that does not run yet.
 func (p *place) service(r *receiver.Receiver, w ...time.Duration) *Service {
 	p.t.Helper()
-	c := Config{Endpoints: p.store.Webhooks(), Queue: p.store.Tasks(), Policy: local(p.t), Version: "test"}
-	if r != nil {
-		c.Roots = r.Roots
-	}
-	if len(w) > 0 {
-		c.Waits = w
-	}
+	c := Config{Endpoints: p.store.Webhooks(), Queue: p.store.Tasks(), Policy: local(p.t), Roots: r.Roots, Version: "test", Waits: w}
 	s := New(c)
 	s.sender.patient(c.Policy)
 	return s
@@ -125,8 +126,7 @@ func refused(r *receiver.Receiver) error {
 }
 
 func TestEventsGoToTheEndpointsOfTheirOwnerThatAskForThem(t *testing.T) {
-	p, r := newPlace(t), start(t, receiver.Right)
-	s := p.service(r)
+	p, r, s := begin(t)
 	p.run(s)
 	p.add(s, "acme", r, "/usual")
 	p.add(s, "acme", r, "/changes", SheetChanged)
@@ -175,8 +175,7 @@ func TestEventsGoToTheEndpointsOfTheirOwnerThatAskForThem(t *testing.T) {
 }
 
 func TestAnEventIsRepeatedUntilItIsTakenWithTheSameID(t *testing.T) {
-	p, r := newPlace(t), start(t, receiver.Right)
-	s := p.service(r, time.Millisecond, time.Millisecond, time.Millisecond, time.Millisecond)
+	p, r, s := begin(t, time.Millisecond, time.Millisecond, time.Millisecond, time.Millisecond)
 	var asked atomic.Int64
 	r.Answer("/x", func(w http.ResponseWriter, req *http.Request) {
 		switch asked.Add(1) {
@@ -204,8 +203,7 @@ func TestAnEventIsRepeatedUntilItIsTakenWithTheSameID(t *testing.T) {
 }
 
 func TestWhatCannotBeDeliveredIsListedAndSentAgainByHand(t *testing.T) {
-	p, r := newPlace(t), start(t, receiver.Right)
-	s := p.service(r, time.Millisecond)
+	p, r, s := begin(t, time.Millisecond)
 	r.Answer("/x", receiver.Status(503, ""))
 	p.run(s)
 	e := p.add(s, "acme", r, "/x")
@@ -241,8 +239,7 @@ func TestWhatCannotBeDeliveredIsListedAndSentAgainByHand(t *testing.T) {
 }
 
 func TestRetryAfterPutsTheNextAttemptOffAndSendingNowDoesNotWait(t *testing.T) {
-	p, r := newPlace(t), start(t, receiver.Right)
-	s := p.service(r)
+	p, r, s := begin(t)
 	r.Answer("/x", receiver.Status(429, "7200"))
 	p.run(s)
 	p.add(s, "acme", r, "/x")
@@ -261,8 +258,7 @@ func TestRetryAfterPutsTheNextAttemptOffAndSendingNowDoesNotWait(t *testing.T) {
 }
 
 func TestAnEndpointThatIsGoneIsSwitchedOff(t *testing.T) {
-	p, r := newPlace(t), start(t, receiver.Right)
-	s := p.service(r)
+	p, r, s := begin(t)
 	r.Answer("/x", receiver.Status(410, ""))
 	e := p.add(s, "acme", r, "/x")
 	for i := range 3 {
@@ -302,8 +298,7 @@ func TestAnEndpointThatIsGoneIsSwitchedOff(t *testing.T) {
 }
 
 func TestASecretIsReplacedWhileBothSign(t *testing.T) {
-	p, r := newPlace(t), start(t, receiver.Right)
-	s := p.service(r)
+	p, r, s := begin(t)
 	var ahead atomic.Int64
 	s.sender.now = func() time.Time { return time.Now().Add(time.Duration(ahead.Load())) }
 	p.run(s)
@@ -341,8 +336,7 @@ func TestASecretIsReplacedWhileBothSign(t *testing.T) {
 }
 
 func TestABrokenEndpointDelaysNoOtherAndIsAskedByFewAtOnce(t *testing.T) {
-	p, r := newPlace(t), start(t, receiver.Right)
-	s := p.service(r)
+	p, r, s := begin(t)
 	s.sender.limit = time.Hour
 	release := make(chan struct{})
 	var now, most atomic.Int64
@@ -393,8 +387,7 @@ func TestABrokenEndpointDelaysNoOtherAndIsAskedByFewAtOnce(t *testing.T) {
 }
 
 func TestAnEventSurvivesTheEndOfTheProcess(t *testing.T) {
-	p, r := newPlace(t), start(t, receiver.Right)
-	s := p.service(r)
+	p, r, s := begin(t)
 	e := p.add(s, "acme", r, "/x")
 	p.emit(s, "acme", SheetReady, 1) // nothing runs
 	p.store.Close()
@@ -459,8 +452,7 @@ func TestOfManyProcessesOneSendsAnEvent(t *testing.T) {
 }
 
 func TestWhatIsToldOnceIsKeptOnce(t *testing.T) {
-	p, r := newPlace(t), start(t, receiver.Right)
-	s := p.service(r)
+	p, r, s := begin(t)
 	p.add(s, "acme", r, "/x")
 	for range 3 {
 		must.OK(t, s.Emit(ctx, "acme", Event{Type: JobDone, Data: 1, Once: "job 7"}))
@@ -473,8 +465,7 @@ func TestWhatIsToldOnceIsKeptOnce(t *testing.T) {
 }
 
 func TestWhoIsTooFarBehindIsSwitchedOff(t *testing.T) {
-	p, r := newPlace(t), start(t, receiver.Right)
-	s := p.service(r)
+	p, r, s := begin(t)
 	s.limits.open = 5
 	e := p.add(s, "acme", r, "/x")
 	for i := range 7 {
@@ -489,8 +480,7 @@ func TestWhoIsTooFarBehindIsSwitchedOff(t *testing.T) {
 }
 
 func TestAnEventThatCannotBeKeptIsAnError(t *testing.T) {
-	p, r := newPlace(t), start(t, receiver.Right)
-	s := p.service(r)
+	p, r, s := begin(t)
 	p.add(s, "acme", r, "/x")
 	if err := s.Emit(ctx, "acme", Event{Type: SheetReady, Data: strings.Repeat("x", maxBody)}); fault.CodeOf(err) != fault.Internal {
 		t.Errorf("a huge event: %v", err)
@@ -502,8 +492,7 @@ func TestAnEventThatCannotBeKeptIsAnError(t *testing.T) {
 }
 
 func TestEndpointsAreChecked(t *testing.T) {
-	p, r := newPlace(t), start(t, receiver.Right)
-	s := p.service(r)
+	p, r, s := begin(t)
 	add := func(url string, types []Type, note string) error {
 		_, err := s.Add(ctx, "acme", url, types, note)
 		return err
@@ -547,8 +536,7 @@ func TestEndpointsAreChecked(t *testing.T) {
 }
 
 func TestARemovedEndpointGetsNothingMore(t *testing.T) {
-	p, r := newPlace(t), start(t, receiver.Right)
-	s := p.service(r)
+	p, r, s := begin(t)
 	e := p.add(s, "acme", r, "/x")
 	kept := p.add(s, "acme", r, "/kept")
 	for i := range 5 {
@@ -574,8 +562,7 @@ func TestARemovedEndpointGetsNothingMore(t *testing.T) {
 // A process may end between the removal of an endpoint and that of its deliveries, and another may keep
 // an event for the endpoint meanwhile.
 func TestDeliveriesOfARemovedEndpointGoLater(t *testing.T) {
-	p, r := newPlace(t), start(t, receiver.Right)
-	s := p.service(r)
+	p, r, s := begin(t)
 	e := p.add(s, "acme", r, "/x")
 	p.emit(s, "acme", SheetReady, 1)
 	ended, end := context.WithCancel(ctx)
@@ -627,8 +614,7 @@ func (c cut) List(ctx context.Context, q queue.Query) (queue.Page, error) {
 
 // What the operator allowed when an endpoint was made, he may forbid later.
 func TestThePolicyHoldsForEachAttempt(t *testing.T) {
-	p, r := newPlace(t), start(t, receiver.Right)
-	s := p.service(r, time.Millisecond)
+	p, r, s := begin(t, time.Millisecond)
 	p.add(s, "acme", r, "/x")
 	p.emit(s, "acme", SheetReady, 1)
 	strict, err := NewPolicy([]string{"hooks.example.com"}, nil)
@@ -641,8 +627,7 @@ func TestThePolicyHoldsForEachAttempt(t *testing.T) {
 }
 
 func TestDeliveriesAreListedInPages(t *testing.T) {
-	p, r := newPlace(t), start(t, receiver.Right)
-	s := p.service(r)
+	p, r, s := begin(t)
 	a, b := p.add(s, "acme", r, "/a"), p.add(s, "acme", r, "/b")
 	for i := range 5 {
 		p.emit(s, "acme", SheetReady, i)
@@ -677,8 +662,7 @@ func TestDeliveriesAreListedInPages(t *testing.T) {
 }
 
 func TestOnlyTheLatestDeliveredEventsAreKept(t *testing.T) {
-	p, r := newPlace(t), start(t, receiver.Right)
-	s := p.service(r)
+	p, r, s := begin(t)
 	s.limits.delivered, s.limits.drain = 3, time.Hour
 	e := p.add(s, "acme", r, "/x")
 	for i := range 10 {
@@ -694,8 +678,7 @@ func TestOnlyTheLatestDeliveredEventsAreKept(t *testing.T) {
 }
 
 func TestTheEndOfTheServiceCutsAttemptsOffThatDoNotEnd(t *testing.T) {
-	p, r := newPlace(t), start(t, receiver.Right)
-	s := p.service(r)
+	p, r, s := begin(t)
 	s.limits.drain, s.sender.limit = time.Millisecond, time.Hour
 	r.Answer("/x", receiver.Silent)
 	p.add(s, "acme", r, "/x")
@@ -709,8 +692,7 @@ func TestTheEndOfTheServiceCutsAttemptsOffThatDoNotEnd(t *testing.T) {
 }
 
 func TestMeasurementsCountWhatHappens(t *testing.T) {
-	p, r := newPlace(t), start(t, receiver.Right)
-	s := p.service(r, time.Millisecond)
+	p, r, s := begin(t, time.Millisecond)
 	r.Answer("/bad", receiver.Status(500, ""))
 	p.add(s, "acme", r, "/good")
 	bad := p.add(s, "acme", r, "/bad")
