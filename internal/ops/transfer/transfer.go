@@ -152,7 +152,7 @@ func Survey(ctx context.Context, from Source, to Target, o Options) (Report, err
 	if err := c.survey(ctx); err != nil {
 		return c.report, err
 	}
-	return c.report, c.occupied()
+	return c.report, c.occupied(ctx)
 }
 
 // Copy copies everything. Report.Problems lists sessions, files and keys that could not
@@ -196,30 +196,14 @@ func newCopier(from Source, to Target, o Options) *copier {
 }
 
 func (c *copier) copy(ctx context.Context) error {
-	if err := c.survey(ctx); err != nil {
-		return err
-	}
-	if err := c.occupied(); err != nil {
-		return err
-	}
-	if err := c.differ(ctx); err != nil {
-		return err
-	}
-	if c.report.There > 0 {
-		if err := c.listStored(ctx); err != nil {
+	for _, step := range []func(context.Context) error{
+		c.survey, c.occupied, c.differ, c.listStored, c.sessions, c.profiles, c.verify, c.keys,
+	} {
+		if err := step(ctx); err != nil {
 			return err
 		}
 	}
-	if err := c.sessions(ctx); err != nil {
-		return err
-	}
-	if err := c.profiles(ctx); err != nil {
-		return err
-	}
-	if err := c.verify(ctx); err != nil {
-		return err
-	}
-	return c.keys(ctx)
+	return nil
 }
 
 // note updates the report.
@@ -251,10 +235,10 @@ func (p pair) conflict() bool {
 // pairs iterates over the sessions of both sides. Both list them in the order of
 // their keys.
 func (c *copier) pairs(ctx context.Context, yield func(pair) error) error {
-	from := &walk{store: c.from.Sessions}
+	from := &walk{store: c.from.Sessions, page: session.Page{More: true}}
 	to := &walk{}
 	if c.to.Sessions != nil {
-		to.store = c.to.Sessions
+		to = &walk{store: c.to.Sessions, page: session.Page{More: true}}
 	}
 	for {
 		a, err := from.look(ctx)
@@ -282,22 +266,20 @@ func (c *copier) pairs(ctx context.Context, yield func(pair) error) error {
 	}
 }
 
-// walk iterates over the sessions of a store; a nil store has none.
+// walk iterates over the sessions of a store, as long as its page has More.
 type walk struct {
 	store session.Store
 	page  session.Page
 	after session.Key
-	begun bool
 }
 
 // look returns the next session without consuming it, nil at the end.
 func (w *walk) look(ctx context.Context) (*session.State, error) {
-	if len(w.page.Sessions) == 0 && w.store != nil && (!w.begun || w.page.More) {
-		page, err := w.store.List(ctx, session.Query{After: w.after})
-		if err != nil {
+	if len(w.page.Sessions) == 0 && w.page.More {
+		var err error
+		if w.page, err = w.store.List(ctx, session.Query{After: w.after}); err != nil {
 			return nil, err
 		}
-		w.page, w.begun = page, true
 	}
 	if len(w.page.Sessions) == 0 {
 		return nil, nil
@@ -372,7 +354,7 @@ func (c *copier) bothKeys(ctx context.Context) (from, to []keys.Key, err error) 
 }
 
 // occupied fails with Occupied if the target must not be changed.
-func (c *copier) occupied() error {
+func (c *copier) occupied(context.Context) error {
 	if r := c.report; (r.Others > 0 || r.OtherKeys > 0 || r.OtherProfiles > 0) && !c.o.Merge {
 		return fault.New(Occupied, "the target has sessions (%d), keys (%d) or profiles (%d) that are not the source's, or later states of them; name an empty place, or give --merge to add to it", r.Others, r.OtherKeys, r.OtherProfiles)
 	}
@@ -406,6 +388,9 @@ func (c *copier) differ(ctx context.Context) error {
 // listStored notes the target's contents, so that missing contents of sessions that
 // are there can be copied.
 func (c *copier) listStored(ctx context.Context) error {
+	if c.report.There == 0 {
+		return nil
+	}
 	for it, err := range blob.All(ctx, c.to.Contents, 1000) {
 		if err != nil {
 			return fault.In("reading the target", err)
