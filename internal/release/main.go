@@ -9,10 +9,8 @@ package main
 import (
 	"context"
 	"crypto/sha256"
-	"encoding/hex"
 	"errors"
 	"fmt"
-	"io"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -267,7 +265,7 @@ func (r *release) one(ctx context.Context, work, sbom, nfpm string, t target) re
 	}
 	res := result{target: t, binary: load.Must(os.Stat(binary)).Size(), archive: load.Must(os.Stat(archive)).Size(), tried: "no"}
 	if r.try {
-		res.tried = load.Must(tryOut(ctx, t, binary, dir))
+		res.tried = tryOut(ctx, t, binary, dir)
 	}
 	return res
 }
@@ -284,11 +282,7 @@ func (r *release) compile(ctx context.Context, t target, binary string) {
 func (r *release) sums() {
 	var b strings.Builder
 	for _, e := range load.Must(os.ReadDir(r.out)) {
-		f := load.Must(os.Open(filepath.Join(r.out, e.Name())))
-		h := sha256.New()
-		_, err := io.Copy(h, f)
-		load.Check(errors.Join(err, f.Close()))
-		fmt.Fprintf(&b, "%s  %s\n", hex.EncodeToString(h.Sum(nil)), e.Name())
+		fmt.Fprintf(&b, "%x  %s\n", sha256.Sum256(load.Must(os.ReadFile(filepath.Join(r.out, e.Name())))), e.Name())
 	}
 	load.Check(os.WriteFile(filepath.Join(r.out, "SHA256SUMS"), []byte(b.String()), 0o644))
 }
