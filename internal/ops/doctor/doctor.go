@@ -137,21 +137,11 @@ func Examine(ctx context.Context, c Config, tell func(Finding)) []Finding {
 		d.waits = *c.waits
 	}
 	d.ok("program", "%s", c.Program)
-	checks := []func(context.Context){d.temporary, d.limits, d.reading}
-	if c.Store == "" {
-		checks = append([]func(context.Context){d.directory, d.users, d.keys, d.sessions}, checks...)
-	} else {
-		checks = append([]func(context.Context){d.database}, checks...)
+	checks := []func(context.Context){d.directory, d.users, d.keys, d.sessions}
+	if c.Store != "" {
+		checks = []func(context.Context){d.database}
 	}
-	if len(c.Watched) > 0 {
-		checks = append(checks, d.folders)
-	}
-	if len(c.Webhooks) > 0 {
-		checks = append(checks, d.allowed)
-	}
-	if len(c.Mailboxes) > 0 {
-		checks = append(checks, d.mailboxes)
-	}
+	checks = append(checks, d.temporary, d.limits, d.reading, d.folders, d.allowed, d.mailboxes)
 	if c.URL != "" {
 		checks = append(checks, d.service)
 	}

@@ -7,7 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
-	"sync"
+	"sync/atomic"
 	"time"
 
 	"tallyman/internal/intake"
@@ -112,16 +112,16 @@ func (d *doctor) reading(ctx context.Context) {
 		defer os.RemoveAll(tmp)
 		cache = tmp
 	}
-	var log lines
+	var log lastLine
 	reader := intake.New(intake.Config{Workers: 1, Memory: d.Memory, Time: 2 * time.Minute, Cache: cache, Log: slog.New(slog.NewTextHandler(&log, nil))})
 	defer reader.Close()
 	started := time.Now()
 	made, err := makeSample(ctx, reader)
 	took := time.Since(started)
 	if err != nil {
-		why := ""
-		if said := log.last(); said != "" {
-			why = " (" + said + ")"
+		why, said := log.last.Load().(string)
+		if said {
+			why = " (" + why + ")"
 		}
 		d.fail(check, "the built-in sample cannot be read: %s%s — check the limits of memory, whether anything keeps programs from starting, and the log", because(err), why)
 		return
@@ -173,21 +173,10 @@ func sampleFiles() (bills, orders, want []byte, err error) {
 	return b.Bytes(), o.Bytes(), w.Bytes(), err
 }
 
-// lines keeps the last line of a log.
-type lines struct {
-	mu   sync.Mutex
-	text []byte
-}
+// lastLine keeps the last line of a log.
+type lastLine struct{ last atomic.Value }
 
-func (l *lines) Write(p []byte) (int, error) {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	l.text = append(l.text[:0], p...)
+func (l *lastLine) Write(p []byte) (int, error) {
+	l.last.Store(string(bytes.TrimSpace(p)))
 	return len(p), nil
-}
-
-func (l *lines) last() string {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return string(bytes.TrimSpace(l.text))
 }

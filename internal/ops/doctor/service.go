@@ -48,10 +48,7 @@ func (d *doctor) service(ctx context.Context) {
 		http: &http.Client{CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }},
 	}
 	defer s.http.CloseIdleConnections()
-	if !s.health(ctx) {
-		return
-	}
-	if !s.workflow(ctx) {
+	if !s.health(ctx) || !s.workflow(ctx) {
 		return
 	}
 	s.jobs(ctx)
@@ -200,26 +197,23 @@ func (s *caller) workflow(ctx context.Context) bool {
 	began := time.Now()
 	c := &client.Client{URL: s.url.String(), Key: s.Key, Session: s.sid, HTTP: s.http}
 	got, err := c.Run(ctx, client.Upload{Name: sample.PDFName, Content: bytes.NewReader(bills)}, &client.Upload{Name: sample.OrdersName, Content: bytes.NewReader(orders)})
-	var e *client.Error
+	e, answered := errors.AsType[*client.Error](err)
 	switch {
-	case errors.As(err, &e) && e.Code == "unauthorized" && s.Key == "":
+	case answered && e.Code == "unauthorized" && s.Key == "":
 		s.fail(check, "the server requires a key — set TALLYMAN_KEY in the environment, or name a file that holds it with --key-file")
-		return false
-	case errors.As(err, &e) && e.Code == "unauthorized":
+	case answered && e.Code == "unauthorized":
 		s.fail(check, "the server refuses the key — make one with \"tallyman key add NAME\"; a proxy must pass on Authorization and X-API-Key")
-		return false
-	case errors.As(err, &e) && e.Code == "":
+	case answered && e.Code == "":
 		s.fail(check, "%s, which is not the server's own answer — look at the proxy before it", e.Message)
-		return false
 	case err != nil:
 		s.fail(check, "the workflow with the sample failed: %s", plain(err))
-		return false
 	case !bytes.Equal(got, want):
 		s.fail(check, "the returned sheet is not the expected one — something between here and the server changes bodies, or the server is broken")
-		return false
+	default:
+		s.ok(check, "the sample gave the expected sheet in %s; the session was cleared", brief(time.Since(began)))
+		return true
 	}
-	s.ok(check, "the sample gave the expected sheet in %s; the session was cleared", brief(time.Since(began)))
-	return true
+	return false
 }
 
 // jobs has a sheet of the sample made later.
@@ -312,28 +306,24 @@ func (s *caller) webhooks(ctx context.Context) {
 		s.fail(check, "they cannot be listed: %s", a.says())
 		return
 	}
-	fine := true
+	before := len(s.findings)
 	for _, w := range got.Webhooks {
 		if u, err := url.Parse(w.URL); !w.On && err == nil {
-			fine = false
 			s.warn(check, "%s, to %s, is off: %.200s — switch it on in the page, or with PATCH /webhooks/%s and {\"on\": true}, once it works", w.ID, u.Host, w.Off, w.ID)
 		}
 	}
 	if _, err := ask("/webhooks/deliveries", url.Values{"state": {"dead"}, "limit": {"1"}}); err == nil && len(got.Deliveries) > 0 {
-		fine = false
 		d := got.Deliveries[0]
 		s.warn(check, "events were given up, the latest for %s: %.200s — see GET /webhooks/deliveries?state=dead, and send them again with POST /webhooks/ID/resend", d.Host, d.Problem)
 	}
 	values, ok := s.metrics(ctx)
 	if off, dead := values[`tallyman_webhooks{state="off"}`], values[`tallyman_webhook_events{state="dead"}`]; ok && off+dead > 0 {
-		fine = false
 		s.warn(check, "of all owners, %.0f webhooks are off and %.0f events were given up — the log (webhook) names owners, hosts and problems", off, dead)
 	}
 	if late := values["tallyman_webhook_oldest_due_seconds"]; late > lateEvent.Seconds() {
-		fine = false
 		s.warn(check, "an event has been due for %s — its receiver is slow or silent; see tallyman_webhook_events", brief(time.Duration(late)*time.Second))
 	}
-	if fine {
+	if len(s.findings) == before {
 		s.ok(check, "%s of this key's owner; none is off, and no event was given up", text.Count(len(got.Webhooks), "webhook"))
 	}
 }
@@ -384,25 +374,20 @@ func (s *caller) names(ctx context.Context) {
 		s.warn(check, "the echo of a request cannot be understood: %v", err)
 		return
 	}
-	arrived := echo.Info.Headers
-	bad := false
+	arrived, before := echo.Info.Headers, len(s.findings)
 	if arrived["X-Session-Id"] != s.sid {
 		s.fail(check, "X-Session-ID does not arrive — let the proxy pass it on; clients that name their session by it would all share one, or get new ones")
-		bad = true
 	}
 	if arrived["Cookie"] == "" {
 		s.fail(check, "cookies do not arrive — let the proxy pass them on; browsers lose their sessions")
-		bad = true
 	}
 	if host := arrived["Host"]; !strings.EqualFold(host, s.url.Host) {
 		s.warn(check, "the server receives the name %s instead of %s — let the proxy pass Host on; otherwise requests of browsers may look like those of another site", host, s.url.Host)
-		bad = true
 	}
 	if s.url.Scheme == "https" && !strings.EqualFold(arrived["X-Forwarded-Proto"], "https") {
 		s.warn(check, "the server does not learn that the connection is encrypted — let the proxy set X-Forwarded-Proto: https; otherwise cookies are not Secure")
-		bad = true
 	}
-	if !bad {
+	if len(s.findings) == before {
 		s.ok(check, "session, cookies and the name of the server arrive")
 	}
 }

@@ -270,14 +270,18 @@ func (d *doctor) compare(ctx context.Context, store blob.Store, refs []blob.Ref,
 		}
 		stored[it.Key] = it
 	}
-	again, err := look()
+	lookAgain := func() (map[blob.Key]bool, error) {
+		refs, err := look()
+		named := map[blob.Key]bool{}
+		for _, ref := range refs {
+			named[ref.Key] = true
+		}
+		return named, err
+	}
+	still, err := lookAgain()
 	if err != nil {
 		d.warn(check, "they could not be compared with the sessions: %s", because(err))
 		return
-	}
-	still := map[blob.Key]bool{}
-	for _, ref := range again {
-		still[ref.Key] = true
 	}
 	var missing, damaged int
 	var unread []blob.Ref // missing when they were read
@@ -293,11 +297,11 @@ func (d *doctor) compare(ctx context.Context, store blob.Store, refs []blob.Ref,
 			damaged++
 		case d.Deep:
 			err := blob.Verify(ctx, store, ref)
-			switch {
-			case err == nil:
-			case fault.CodeOf(err) == fault.NotFound:
+			switch fault.CodeOf(err) {
+			case "":
+			case fault.NotFound:
 				unread = append(unread, ref)
-			case fault.CodeOf(err) == blob.Damaged:
+			case blob.Damaged:
 				damaged++
 			default:
 				d.fail(check, "they cannot be read: %s", because(err))
@@ -309,11 +313,7 @@ func (d *doctor) compare(ctx context.Context, store blob.Store, refs []blob.Ref,
 	// Their sessions may have been cleared while other contents were read. Look once for
 	// all contents, since each look copies the whole database.
 	if len(unread) > 0 {
-		if again, err = look(); err == nil {
-			named := map[blob.Key]bool{}
-			for _, ref := range again {
-				named[ref.Key] = true
-			}
+		if named, err := lookAgain(); err == nil {
 			unread = slices.DeleteFunc(unread, func(ref blob.Ref) bool { return !named[ref.Key] })
 		}
 		missing += len(unread)

@@ -8,11 +8,13 @@ import (
 	"tallyman/internal/text"
 )
 
-// allowed judges the options of webhooks.
+// allowed judges the options of webhooks, if there are to be any.
 func (d *doctor) allowed(context.Context) {
 	const check = "webhooks"
 	hosts := text.List(d.Webhooks, 9, text.Itself)
 	switch {
+	case len(d.Webhooks) == 0:
+		return
 	case slices.ContainsFunc(d.Webhooks, everyHost):
 		d.warn(check, "events may go to every public host: %s — name the hosts that are meant, unless owners are to choose freely", hosts)
 	default:
