@@ -42,17 +42,23 @@ func config(t *testing.T, dir string) Config {
 	}
 }
 
-// running starts a service over a folder, with one session of two files and their
-// readings.
-func running(t *testing.T, dir string) *service.Service {
+// started starts a service.
+func started(t *testing.T, o service.Options) *service.Service {
 	t.Helper()
-	reader := intake.New(service.Patient)
-	t.Cleanup(reader.Close)
-	o := service.Options{Dir: dir, Reader: reader}
+	o.Reader = intake.New(service.Patient)
+	t.Cleanup(o.Reader.Close)
 	o.Config.Version, o.Config.MaxUpload = "test", 8<<20
 	s, err := service.Start(ctx, o)
 	must.OK(t, err)
 	t.Cleanup(func() { s.Close() })
+	return s
+}
+
+// running starts a service over a folder, with one session of two files and their
+// readings.
+func running(t *testing.T, dir string) *service.Service {
+	t.Helper()
+	s := started(t, service.Options{Dir: dir})
 	bills, orders, _, err := sampleFiles()
 	must.OK(t, err)
 	c := &client.Client{URL: s.URL, Session: "kept"}

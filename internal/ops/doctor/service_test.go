@@ -15,7 +15,7 @@ import (
 	"testing"
 	"time"
 
-	"tallyman/internal/intake"
+	"tallyman/internal/httpapi"
 	"tallyman/internal/keys"
 	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/service"
@@ -23,7 +23,7 @@ import (
 )
 
 // proxied is a service behind a proxy with a handler.
-func proxied(t *testing.T, to string, handle func(http.ResponseWriter, *http.Request, http.Handler)) string {
+func proxied(t *testing.T, to string, handle handler) string {
 	t.Helper()
 	u, err := url.Parse(to)
 	must.OK(t, err)
@@ -68,6 +68,20 @@ func (w *whole) WriteHeader(status int)      { w.status = status }
 func (w *whole) Write(p []byte) (int, error) { return w.body.Write(p) }
 func (w *whole) Flush()                      {}
 
+// handler is what a proxy does with a request.
+type handler func(w http.ResponseWriter, r *http.Request, next http.Handler)
+
+// at returns a proxy that treats the requests for one path in its own way.
+func at(path string, how handler) handler {
+	return func(w http.ResponseWriter, r *http.Request, next http.Handler) {
+		if r.URL.Path == path {
+			how(w, r, next)
+		} else {
+			next.ServeHTTP(w, r)
+		}
+	}
+}
+
 func TestFaultsOfProxiesAreFound(t *testing.T) {
 	s := running(t, filepath.Join(t.TempDir(), "data"))
 	found := looked(t, s.URL, "", "test")
@@ -76,7 +90,7 @@ func TestFaultsOfProxiesAreFound(t *testing.T) {
 	through := func(w http.ResponseWriter, r *http.Request, next http.Handler) { next.ServeHTTP(w, r) }
 	well(t, looked(t, proxied(t, s.URL, through), "", "test"))
 	for name, c := range map[string]struct {
-		proxy   func(w http.ResponseWriter, r *http.Request, next http.Handler)
+		proxy   handler
 		verdict Verdict
 		check   string
 		says    string
@@ -111,16 +125,12 @@ func TestFaultsOfProxiesAreFound(t *testing.T) {
 			}
 			next.ServeHTTP(w, r)
 		}, Fail, "upload size", "does not arrive"},
-		"it keeps events back": {func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-			if r.URL.Path != "/events" {
-				next.ServeHTTP(w, r)
-				return
-			}
+		"it keeps events back": {at("/events", func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 			kept := &whole{ResponseWriter: w, status: http.StatusOK}
 			next.ServeHTTP(kept, r)
 			w.WriteHeader(kept.status)
 			w.Write(kept.body.Bytes())
-		}, Warn, "events", "holds them back"},
+		}), Warn, "events", "holds them back"},
 		"it drops headers": {func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 			r.Header.Del("X-Session-Id")
 			next.ServeHTTP(w, r)
@@ -137,18 +147,10 @@ func TestFaultsOfProxiesAreFound(t *testing.T) {
 			r.Header.Set("X-Test-Host", "tallyman.example")
 			next.ServeHTTP(w, r)
 		}, Fail, "service", "--host tallyman.example"},
-		"it changes bodies": {func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-			if r.URL.Path == "/download-bol" {
-				io.WriteString(w, "RTS ID\n")
-				return
-			}
-			next.ServeHTTP(w, r)
-		}, Fail, "workflow", "not the expected one"},
-		"its readers of PDFs differ": {func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-			if r.URL.Path != "/metrics" {
-				next.ServeHTTP(w, r)
-				return
-			}
+		"it changes bodies": {at("/download-bol", func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+			io.WriteString(w, "RTS ID\n")
+		}), Fail, "workflow", "not the expected one"},
+		"its readers of PDFs differ": {at("/metrics", func(w http.ResponseWriter, r *http.Request, next http.Handler) {
 			kept := &whole{ResponseWriter: w, status: http.StatusOK}
 			r.Header.Set("Accept-Encoding", "identity")
 			next.ServeHTTP(kept, r)
@@ -156,14 +158,10 @@ func TestFaultsOfProxiesAreFound(t *testing.T) {
 			body = bytes.ReplaceAll(body, []byte("\ntallyman_pdf_differing_pages_total 0\n"), []byte("\ntallyman_pdf_differing_pages_total 3\n"))
 			w.Header().Del("Content-Length")
 			w.Write(body)
-		}, Warn, "PDF readers", "of 16 pages that were read both ways, 3 differ"},
-		"it refuses uploads": {func(w http.ResponseWriter, r *http.Request, next http.Handler) {
-			if r.URL.Path == "/upload" {
-				http.Error(w, "blocked by a rule", http.StatusForbidden)
-				return
-			}
-			next.ServeHTTP(w, r)
-		}, Fail, "workflow", "not the server's own answer"},
+		}), Warn, "PDF readers", "of 16 pages that were read both ways, 3 differ"},
+		"it refuses uploads": {at("/upload", func(w http.ResponseWriter, _ *http.Request, _ http.Handler) {
+			http.Error(w, "blocked by a rule", http.StatusForbidden)
+		}), Fail, "workflow", "not the server's own answer"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			wants(t, looked(t, proxied(t, s.URL, c.proxy), "", "test"), c.verdict, c.check, c.says)
@@ -174,14 +172,8 @@ func TestFaultsOfProxiesAreFound(t *testing.T) {
 
 func TestAKeyIsUsedAndNeverShown(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "data")
-	reader := intake.New(service.Patient)
-	defer reader.Close()
 	ring := keys.Open(dir)
-	o := service.Options{Dir: dir, Reader: reader}
-	o.Config.Version, o.Config.MaxUpload, o.Config.Keys = "test", 8<<20, ring
-	s, err := service.Start(ctx, o)
-	must.OK(t, err)
-	defer s.Close()
+	s := started(t, service.Options{Dir: dir, Config: httpapi.Config{Keys: ring}})
 	secret, err := ring.Add(t.Context(), keys.Key{Name: "depot"})
 	must.OK(t, err)
 	wants(t, looked(t, s.URL, "", "test"), Fail, "workflow", "TALLYMAN_KEY")
@@ -198,13 +190,7 @@ func TestWebhooksThatNeedSomebodyAreFound(t *testing.T) {
 	defer gone.Close()
 	policy, err := webhook.NewPolicy([]string{"http://127.0.0.1:*"}, []string{"127.0.0.1"})
 	must.OK(t, err)
-	reader := intake.New(service.Patient)
-	defer reader.Close()
-	o := service.Options{Dir: filepath.Join(t.TempDir(), "data"), Reader: reader, Webhooks: policy}
-	o.Config.Version, o.Config.MaxUpload = "test", 8<<20
-	s, err := service.Start(ctx, o)
-	must.OK(t, err)
-	defer s.Close()
+	s := started(t, service.Options{Dir: filepath.Join(t.TempDir(), "data"), Webhooks: policy})
 	found := looked(t, s.URL, "", "test")
 	well(t, found)
 	wants(t, found, OK, "webhooks", "0 webhooks of this key's owner")

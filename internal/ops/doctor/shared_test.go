@@ -113,12 +113,9 @@ func TestADatabaseThatLosesDataIsFound(t *testing.T) {
 	store, err := postgres.Open(ctx, c.Store, session.Settings{}, postgres.Options{AllowUnsafe: true})
 	must.OK(t, err)
 	defer store.Close()
-	d := &doctor{Config: c}
-	d.database(ctx)
-	wants(t, d.findings, Fail, "PostgreSQL", "fsync is off: a power cut may lose")
-	wants(t, d.findings, Fail, "PostgreSQL", "full_page_writes is off")
-	gone := &doctor{Config: c}
+	found := stored(c)
+	wants(t, found, Fail, "PostgreSQL", "fsync is off: a power cut may lose")
+	wants(t, found, Fail, "PostgreSQL", "full_page_writes is off")
 	must.OK(t, db.Stop(pgtest.Fast))
-	gone.database(ctx)
-	wants(t, gone.findings, Fail, "PostgreSQL", "cannot be reached")
+	wants(t, stored(c), Fail, "PostgreSQL", "cannot be reached")
 }
