@@ -24,6 +24,7 @@ import (
 	"tallyman/internal/fault"
 	"tallyman/internal/mailbox/unwrap"
 	"tallyman/internal/sheet"
+	"tallyman/internal/testing/certificate"
 	"tallyman/internal/testing/logged"
 	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/pairingtest"
@@ -641,11 +642,11 @@ func TestNewMailsAreNoticedWithAndWithoutIdle(t *testing.T) {
 
 func TestConnectionsAreEncryptedAndToTheRightServer(t *testing.T) {
 	year := time.Now().AddDate(1, 0, 0)
-	good, pool, err := postoffice.Certificate(year, "127.0.0.1")
+	good, pool, err := certificate.For(year, "127.0.0.1")
 	must.OK(t, err)
-	foreign, foreignPool, err := postoffice.Certificate(year, "mail.elsewhere.example")
+	foreign, foreignPool, err := certificate.For(year, "mail.elsewhere.example")
 	must.OK(t, err)
-	old, oldPool, err := postoffice.Certificate(time.Now().Add(-time.Hour), "127.0.0.1")
+	old, oldPool, err := certificate.For(time.Now().Add(-time.Hour), "127.0.0.1")
 	must.OK(t, err)
 	for _, c := range []struct {
 		name   string

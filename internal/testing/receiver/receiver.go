@@ -3,17 +3,11 @@
 package receiver
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/tls"
 	"crypto/x509"
-	"crypto/x509/pkix"
 	"encoding/pem"
 	"fmt"
 	"io"
 	"log"
-	"math/big"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -22,6 +16,7 @@ import (
 	"time"
 
 	"tallyman/client"
+	"tallyman/internal/testing/certificate"
 )
 
 // Got is a request that arrived with a right signature.
@@ -38,7 +33,7 @@ type Got struct {
 type Receiver struct {
 	// URL begins with https://, for the name localhost.
 	URL string
-	// Roots has the authority of its certificate, PEM the same for files.
+	// Roots has its certificate, which vouches for itself, PEM the same for files.
 	Roots *x509.CertPool
 	PEM   []byte
 
@@ -61,7 +56,7 @@ const (
 	Right     Certificate = iota // for localhost, of Roots
 	Expired                      // that was valid yesterday
 	ForOthers                    // for another host
-	Unknown                      // of an authority that is not in Roots
+	Unknown                      // that is not in Roots
 	None                         // no TLS
 )
 
@@ -78,61 +73,25 @@ func Start(c Certificate) (*Receiver, error) {
 		r.URL = strings.Replace(r.server.URL, "127.0.0.1", "localhost", 1)
 		return r, nil
 	}
-	certificate, authority, err := issue(c)
+	until, names := time.Now().Add(24*time.Hour), []string{"localhost", "127.0.0.1", "::1"}
+	switch c {
+	case Expired:
+		until = time.Now().Add(-time.Hour)
+	case ForOthers:
+		names = []string{"hooks.example.com"}
+	}
+	config, roots, err := certificate.For(until, names...)
 	if err != nil {
 		return nil, err
 	}
-	r.server.TLS = &tls.Config{Certificates: []tls.Certificate{certificate}}
+	r.server.TLS = config
 	r.server.StartTLS()
 	r.URL = strings.Replace(r.server.URL, "127.0.0.1", "localhost", 1)
 	if c != Unknown {
-		r.Roots.AddCert(authority)
-		r.PEM = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: authority.Raw})
+		r.Roots = roots
+		r.PEM = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: config.Certificates[0].Certificate[0]})
 	}
 	return r, nil
-}
-
-// issue makes an authority and a certificate of it.
-func issue(c Certificate) (tls.Certificate, *x509.Certificate, error) {
-	fail := func(err error) (tls.Certificate, *x509.Certificate, error) { return tls.Certificate{}, nil, err }
-	now := time.Now()
-	root, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return fail(err)
-	}
-	top := &x509.Certificate{
-		SerialNumber: big.NewInt(1), Subject: pkix.Name{CommonName: "receiver's authority"},
-		NotBefore: now.Add(-48 * time.Hour), NotAfter: now.Add(48 * time.Hour),
-		IsCA: true, BasicConstraintsValid: true, KeyUsage: x509.KeyUsageCertSign,
-	}
-	raw, err := x509.CreateCertificate(rand.Reader, top, top, &root.PublicKey, root)
-	if err != nil {
-		return fail(err)
-	}
-	authority, err := x509.ParseCertificate(raw)
-	if err != nil {
-		return fail(err)
-	}
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return fail(err)
-	}
-	leaf := &x509.Certificate{
-		SerialNumber: big.NewInt(2), Subject: pkix.Name{CommonName: "receiver"},
-		NotBefore: now.Add(-24 * time.Hour), NotAfter: now.Add(24 * time.Hour),
-		DNSNames: []string{"localhost"}, IPAddresses: []net.IP{net.IPv4(127, 0, 0, 1), net.IPv6loopback},
-		KeyUsage: x509.KeyUsageDigitalSignature, ExtKeyUsage: []x509.ExtKeyUsage{x509.ExtKeyUsageServerAuth},
-	}
-	switch c {
-	case Expired:
-		leaf.NotAfter = now.Add(-time.Hour)
-	case ForOthers:
-		leaf.DNSNames, leaf.IPAddresses = []string{"hooks.example.com"}, nil
-	}
-	if raw, err = x509.CreateCertificate(rand.Reader, leaf, authority, &key.PublicKey, root); err != nil {
-		return fail(err)
-	}
-	return tls.Certificate{Certificate: [][]byte{raw}, PrivateKey: key}, authority, nil
 }
 
 // Close ends the receiver, and every answer that it keeps waiting.
