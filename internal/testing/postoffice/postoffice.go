@@ -203,11 +203,6 @@ type Mail struct {
 
 // Folder returns the mails of a folder, nil if it is not there.
 func (f *Office) Folder(name string) (all []Mail) {
-	s := imapmemserver.NewUserSession(f.user)
-	if _, err := s.Select(name, nil); err != nil {
-		return nil
-	}
-	defer s.Close()
 	client, server := net.Pipe()
 	defer client.Close()
 	// The library has no other way to the content of a mailbox than its protocol.
@@ -269,9 +264,7 @@ func (s *session) Login(user, password string) error {
 func (s *session) AuthenticateMechanisms() []string { return s.f.mechanisms() }
 
 func (s *session) Authenticate(mech string) (sasl.Server, error) {
-	return s.f.authenticate(mech, func(user, password string) error { return s.Login(user, password) }, func() {
-		s.UserSession = imapmemserver.NewUserSession(s.f.user)
-	}, imapserver.ErrAuthFailed)
+	return s.f.authenticate(mech, s.Login, func() { s.UserSession = imapmemserver.NewUserSession(s.f.user) }, imapserver.ErrAuthFailed)
 }
 
 func (s *session) Idle(w *imapserver.UpdateWriter, stop <-chan struct{}) error {

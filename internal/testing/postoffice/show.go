@@ -3,6 +3,7 @@ package postoffice
 import (
 	"bytes"
 	"context"
+	"encoding/base64"
 	"encoding/csv"
 	"fmt"
 	"io"
@@ -78,7 +79,7 @@ func showAnswer(w io.Writer, raw []byte) {
 			fmt.Fprintf(w, "\n  %s\n", strings.ReplaceAll(strings.TrimSpace(strings.ReplaceAll(string(text), "\r\n", "\n")), "\n", "\n  "))
 			continue
 		}
-		content := load.Must(io.ReadAll(decode64(p)))
+		content := load.Must(io.ReadAll(base64.NewDecoder(base64.StdEncoding, p)))
 		fmt.Fprintf(w, "\n  attached: %s\n", p.FileName())
 		if strings.HasSuffix(p.FileName(), ".csv") {
 			showSheet(w, content)

@@ -116,7 +116,7 @@ func (s *spoiled) Write(p []byte) (int, error) {
 		if s.left == 0 && s.f.occasion(CutLiteral) {
 			s.left = len(p)/2 + 1
 		}
-		if s.f.has(HugeLiteral) && s.f.occasion(HugeLiteral) {
+		if s.f.occasion(HugeLiteral) {
 			p = body.ReplaceAll(p, []byte("BODY[] {99999999999}"))
 		}
 	}
@@ -156,5 +156,3 @@ func (s *spoiled) Write(p []byte) (int, error) {
 	}
 	return n, nil
 }
-
-func decode64(r io.Reader) io.Reader { return base64.NewDecoder(base64.StdEncoding, r) }

@@ -16,6 +16,7 @@ import (
 	"time"
 
 	"tallyman/client"
+	"tallyman/internal/fault"
 	"tallyman/internal/testing/certificate"
 )
 
@@ -70,27 +71,26 @@ func Start(c Certificate) (*Receiver, error) {
 	r.server.Config.ErrorLog = log.New(io.Discard, "", 0)
 	if c == None {
 		r.server.Start()
-		r.URL = strings.Replace(r.server.URL, "127.0.0.1", "localhost", 1)
-		return r, nil
+	} else {
+		until, names := time.Now().Add(24*time.Hour), []string{"localhost", "127.0.0.1", "::1"}
+		switch c {
+		case Expired:
+			until = time.Now().Add(-time.Hour)
+		case ForOthers:
+			names = []string{"hooks.example.com"}
+		}
+		config, roots, err := certificate.For(until, names...)
+		if err != nil {
+			return nil, err
+		}
+		r.server.TLS = config
+		r.server.StartTLS()
+		if c != Unknown {
+			r.Roots = roots
+			r.PEM = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: config.Certificates[0].Certificate[0]})
+		}
 	}
-	until, names := time.Now().Add(24*time.Hour), []string{"localhost", "127.0.0.1", "::1"}
-	switch c {
-	case Expired:
-		until = time.Now().Add(-time.Hour)
-	case ForOthers:
-		names = []string{"hooks.example.com"}
-	}
-	config, roots, err := certificate.For(until, names...)
-	if err != nil {
-		return nil, err
-	}
-	r.server.TLS = config
-	r.server.StartTLS()
 	r.URL = strings.Replace(r.server.URL, "127.0.0.1", "localhost", 1)
-	if c != Unknown {
-		r.Roots = roots
-		r.PEM = pem.EncodeToMemory(&pem.Block{Type: "CERTIFICATE", Bytes: config.Certificates[0].Certificate[0]})
-	}
 	return r, nil
 }
 
@@ -213,10 +213,7 @@ func Drip(w http.ResponseWriter, req *http.Request) {
 	for req.Context().Err() == nil {
 		w.Write([]byte{'.'})
 		c.Flush()
-		select {
-		case <-time.After(10 * time.Millisecond):
-		case <-req.Context().Done():
-		}
+		_ = fault.Pause(req.Context(), 10*time.Millisecond)
 	}
 }
 
@@ -244,14 +241,9 @@ func raw(w http.ResponseWriter, write func(net.Conn)) {
 // SlowHeaders sends a header a byte at a time, without end.
 func SlowHeaders(w http.ResponseWriter, _ *http.Request) {
 	raw(w, func(c net.Conn) {
-		if _, err := io.WriteString(c, "HTTP/1.1 200 OK\r\nX-Slow: "); err != nil {
-			return
-		}
-		for {
-			if _, err := c.Write([]byte{'x'}); err != nil {
-				return
-			}
-			time.Sleep(10 * time.Millisecond)
+		_, err := io.WriteString(c, "HTTP/1.1 200 OK\r\nX-Slow: ")
+		for ; err == nil; time.Sleep(10 * time.Millisecond) {
+			_, err = io.WriteString(c, "x")
 		}
 	})
 }
@@ -259,13 +251,9 @@ func SlowHeaders(w http.ResponseWriter, _ *http.Request) {
 // HugeHeaders sends headers without end.
 func HugeHeaders(w http.ResponseWriter, _ *http.Request) {
 	raw(w, func(c net.Conn) {
-		if _, err := io.WriteString(c, "HTTP/1.1 200 OK\r\n"); err != nil {
-			return
-		}
-		for {
-			if _, err := io.WriteString(c, "X-Much: "+strings.Repeat("x", 1000)+"\r\n"); err != nil {
-				return
-			}
+		_, err := io.WriteString(c, "HTTP/1.1 200 OK\r\n")
+		for err == nil {
+			_, err = io.WriteString(c, "X-Much: "+strings.Repeat("x", 1000)+"\r\n")
 		}
 	})
 }
