@@ -20,8 +20,7 @@ import (
 
 func text(t *testing.T, name string) string {
 	t.Helper()
-	b := must.Read(t, name)
-	return string(b)
+	return string(must.Read(t, name))
 }
 
 var (

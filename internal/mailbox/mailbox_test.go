@@ -2,6 +2,7 @@ package mailbox
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -86,20 +87,11 @@ func (o *office) until(what string, done func() bool) {
 func (o *office) untilBy(m *Mailbox, what string, done func() bool) {
 	o.Helper()
 	ctx, cancel := context.WithCancel(o.Context())
-	ended := make(chan struct{})
-	go func() {
-		m.Run(ctx)
-		close(ended)
-	}()
-	defer func() {
-		cancel()
-		<-ended
-	}()
-	for end := time.Now().Add(30 * time.Minute); !done(); time.Sleep(5 * time.Millisecond) {
-		if time.Now().After(end) {
-			o.Fatalf("%s: it does not come\n%s", what, o.log)
-		}
-	}
+	var running sync.WaitGroup
+	running.Go(func() { m.Run(ctx) })
+	defer running.Wait()
+	defer cancel()
+	must.Soon(o, done, "%s: it does not come\n%s", what, o.log)
 }
 
 const ann = "Ann <ann@shipper.example>"
@@ -122,11 +114,7 @@ func (o *office) ids(folder string) (ids []string) {
 		}
 		parsed, err := mail.ReadMessage(bytes.NewReader(m.Raw))
 		must.OK(o, err)
-		id := parsed.Header.Get("Message-Id")
-		if id == "" {
-			id = parsed.Header.Get("Subject")
-		}
-		ids = append(ids, strings.Trim(id, "<>"))
+		ids = append(ids, strings.Trim(cmp.Or(parsed.Header.Get("Message-Id"), parsed.Header.Get("Subject")), "<>"))
 	}
 	slices.Sort(ids)
 	return ids
@@ -413,28 +401,12 @@ func TestASenderGetsSoManyAnswersInAnHour(t *testing.T) {
 
 // dead is a process that stops for ever at a step, as a killed one does. Only its lock is given
 // back, by the kernel.
-func (o *office) dead(step string, nth int) (met bool) {
+func (o *office) dead(step string, nth int64) (met bool) {
 	m := o.new()
-	stop := make(chan struct{})
-	var n atomic.Int64
-	m.step = func(at string) {
-		if at == step && n.Add(1) == int64(nth) {
-			close(stop)
-			select {}
-		}
-	}
-	ended := make(chan struct{})
-	go func() {
-		m.Once(context.Background())
-		close(ended)
-	}()
-	select {
-	case <-stop:
+	if met = pairingtest.Dead(&m.step, step, nth, m.Once); met {
 		m.lock.Unlock()
-		return true
-	case <-ended:
-		return false
 	}
+	return met
 }
 
 // After a death at each step, each mail has one outcome and one answer. Only an answer that was
@@ -442,7 +414,7 @@ func (o *office) dead(step string, nth int) (met bool) {
 func TestEachStepCanBeTheLast(t *testing.T) {
 	for _, lacks := range [][]postoffice.Fault{nil, {postoffice.NoMove}} {
 		for _, step := range []string{"begun", "made", "written", "decided", "sending", "sent", "noted", "emptied", "moved"} {
-			for nth := 1; nth <= 2; nth++ {
+			for nth := int64(1); nth <= 2; nth++ {
 				t.Run(fmt.Sprint(step, " ", nth, " ", len(lacks)), func(t *testing.T) {
 					o := newOffice(t, postoffice.Options{Lacks: lacks})
 					o.c.AtOnce = 1

@@ -123,8 +123,7 @@ func (in *inbox) text(end string) string {
 	if err != nil || len(found) != 1 {
 		in.Fatalf("files with %s: %q, %v", end, found, err)
 	}
-	b := must.Read(in, found[0])
-	return string(b)
+	return string(must.Read(in, found[0]))
 }
 
 func TestBillsAndOrdersFindEachOtherByTheirBills(t *testing.T) {
@@ -222,35 +221,19 @@ func TestTheSameContentHasOneSheet(t *testing.T) {
 
 // dead is a watcher that stops for ever at a step, as a killed process does. Only its lock is
 // given back, by the kernel.
-func (in *inbox) dead(step string, nth int) (met bool) {
+func (in *inbox) dead(step string, nth int64) (met bool) {
 	w := New(in.c)
-	stop := make(chan struct{})
-	var n atomic.Int64
-	w.step = func(at string) {
-		if at == step && n.Add(1) == int64(nth) {
-			close(stop)
-			select {}
-		}
-	}
-	ended := make(chan struct{})
-	go func() {
-		w.Once(context.Background())
-		close(ended)
-	}()
-	select {
-	case <-stop:
+	if met = pairingtest.Dead(&w.step, step, nth, w.Once); met {
 		w.folder.lock.Unlock()
-		return true
-	case <-ended:
-		return false
 	}
+	return met
 }
 
 // After a death at each step of a job, each input has one outcome and there is one sheet.
 func TestEachStepCanBeTheLast(t *testing.T) {
 	steps := []string{"begun", "made", "written", "taken", "synced", "committed", "finished"}
 	for _, step := range steps {
-		for nth := 1; nth <= 3; nth++ {
+		for nth := int64(1); nth <= 3; nth++ {
 			t.Run(fmt.Sprint(step, " ", nth), func(t *testing.T) {
 				in := newInbox(t)
 				in.c.AtOnce = 1
@@ -526,21 +509,13 @@ func TestAFolderMayBeAway(t *testing.T) {
 		w.Run(ctx)
 		close(ended)
 	}()
-	until := func(what string, done func() bool) {
-		t.Helper()
-		for end := time.Now().Add(30 * time.Minute); !done(); time.Sleep(time.Millisecond) {
-			if time.Now().After(end) {
-				t.Fatal(what)
-			}
-		}
-	}
-	until("it does not begin", func() bool { return !w.State().Away })
+	must.Soon(t, func() bool { return !w.State().Away }, "it does not begin")
 	away := in.dir + "-away"
 	must.OK(t, os.Rename(in.dir, away))
-	until("the folder is not missed", func() bool { return w.State().Away })
+	must.Soon(t, func() bool { return w.State().Away }, "the folder is not missed")
 	must.OK(t, os.Rename(away, in.dir))
 	in.put("a.pdf", "%PDF- A")
-	until("nothing is done", func() bool { return w.State().Outcomes[pairing.Done] == 1 })
+	must.Soon(t, func() bool { return w.State().Outcomes[pairing.Done] == 1 }, "nothing is done")
 	cancel()
 	<-ended
 	in.has("done", "a/a.pdf", "a/a.csv", "a/a.check.txt")

@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 	"testing"
+	"time"
 )
 
 // AtOnce runs a function n times at once, each with its number, and waits until all have ended.
@@ -43,6 +44,17 @@ func OK(t testing.TB, err error) {
 	t.Helper()
 	if err != nil {
 		t.Fatal(err)
+	}
+}
+
+// Soon waits until a condition holds, and ends the test with a message after a time that is long
+// enough for any machine.
+func Soon(t testing.TB, done func() bool, format string, args ...any) {
+	t.Helper()
+	for end := time.Now().Add(30 * time.Minute); !done(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatalf(format, args...)
+		}
 	}
 }
 

@@ -58,6 +58,30 @@ func (m *Maker) Make(ctx context.Context, bills, exports []intake.File) (*sheet.
 	return sheet.Make(&bol.Document{}, nil), nil
 }
 
+// Dead runs a process until it comes to a step for the nth time, at which it stops for ever, as a
+// killed one does. It reports whether that was so; else the process ended before. at is what the
+// process calls at its steps.
+func Dead(at *func(string), step string, nth int64, run func(context.Context) error) (met bool) {
+	stop, ended := make(chan struct{}), make(chan struct{})
+	var n atomic.Int64
+	*at = func(is string) {
+		if is == step && n.Add(1) == nth {
+			close(stop)
+			select {}
+		}
+	}
+	go func() {
+		run(context.Background())
+		close(ended)
+	}()
+	select {
+	case <-stop:
+		return true
+	case <-ended:
+		return false
+	}
+}
+
 // Pairs returns the names of the files of which sheets were made.
 func (m *Maker) Pairs() []string {
 	m.mu.Lock()
