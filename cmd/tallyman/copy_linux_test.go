@@ -201,23 +201,10 @@ func furnish(t *testing.T, dir string) (sheets map[session.Key][]byte, secret st
 	return sheets, secret
 }
 
-// copyCommand returns a command that runs the program's copy.
-func copyCommand(t *testing.T, args ...string) *exec.Cmd {
-	t.Helper()
-	program, err := exec.LookPath("tallyman")
-	must.OK(t, err)
-	return exec.Command(program, append([]string{"copy"}, args...)...)
-}
-
 // copies runs a copy, checks the exit code, and returns the output.
 func copies(t *testing.T, code int, args ...string) string {
 	t.Helper()
-	cmd := copyCommand(t, args...)
-	out, err := cmd.CombinedOutput()
-	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != code {
-		t.Fatalf("tallyman copy %q: %v\n%s", args, err, out)
-	}
-	return string(out)
+	return says(t, code, append([]string{"copy"}, args...)...)
 }
 
 // shared starts servers of PostgreSQL and S3 and returns unused addresses on them.
@@ -326,7 +313,7 @@ func TestAKilledCopyIsContinued(t *testing.T) {
 	args := []string{"--from", from, "--to", database, "--to-blobs", bucket}
 	kills := 0
 	for _, at := range []int{1, 40, 41, 100, 150, 175} {
-		cmd := copyCommand(t, args...)
+		cmd := exec.Command("tallyman", append([]string{"copy"}, args...)...)
 		out, err := cmd.StderrPipe()
 		must.OK(t, err)
 		must.OK(t, cmd.Start())

@@ -29,12 +29,7 @@ func TestJobsSurviveKills(t *testing.T) {
 	var s *server
 	var c *client.Client
 	begin := func() {
-		s = startServer(t, dir, nil, "--listen", "127.0.0.1:0", "--log", "json", "--workers", "1")
-		lines := s.lines
-		go func() { // so that the log does not stand still
-			for lines.Scan() {
-			}
-		}()
+		s = startServer(t, dir, nil, "--listen", "127.0.0.1:0", "--workers", "1")
 		c = &client.Client{URL: s.url, Session: ""}
 	}
 	var papers []shipments.Shipment
@@ -59,8 +54,7 @@ func TestJobsSurviveKills(t *testing.T) {
 			put(fmt.Sprintf("%d-%d", n, i), i)
 		}
 		time.Sleep(time.Duration(rand.IntN(600)) * time.Millisecond)
-		must.OK(t, s.cmd.Process.Kill())
-		s.cmd.Wait()
+		s.Kill()
 		begin()
 		put(fmt.Sprintf("%d-%d", n, 0), 0) // who does not know asks again
 	}
@@ -83,9 +77,8 @@ func TestJobsSurviveKills(t *testing.T) {
 		must.OK(t, c.DeleteJob(t.Context(), id))
 	}
 	// What a kill left behind, the sweep removes at the next start.
-	must.OK(t, s.cmd.Process.Kill())
-	s.cmd.Wait()
-	s = startServer(t, dir, nil, "--listen", "127.0.0.1:0", "--log", "json", "--workers", "1", "--orphan-age", "1ms", "--sweep-share", "100")
+	s.Kill()
+	startServer(t, dir, nil, "--listen", "127.0.0.1:0", "--workers", "1", "--orphan-age", "1ms", "--sweep-share", "100")
 	left := func() (n int) {
 		must.OK(t, filepath.WalkDir(filepath.Join(dir, "contents"), func(path string, d fs.DirEntry, err error) error {
 			if err == nil && blob.Key(d.Name()).Valid() {

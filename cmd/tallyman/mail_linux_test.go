@@ -3,8 +3,7 @@ package main
 import (
 	"bytes"
 	"fmt"
-	"io"
-	"net/http"
+	"maps"
 	"net/mail"
 	"os"
 	"os/exec"
@@ -22,21 +21,25 @@ import (
 
 // README shows the whole way of a mail, as "go run ./bench/mail" prints it.
 func TestREADMEShowsWhatBecomesOfAMail(t *testing.T) {
-	program, err := exec.LookPath("tallyman")
-	must.OK(t, err)
 	var b bytes.Buffer
-	if err := postoffice.Show(t.Context(), &b, program); err != nil {
+	if err := postoffice.Show(t.Context(), &b, "tallyman"); err != nil {
 		t.Fatalf("%v\n%s", err, b.String())
 	}
-	readme, err := os.ReadFile("../../README.md")
-	must.OK(t, err)
-	_, shown, _ := strings.Cut(string(readme), "$ go run ./bench/mail\n")
+	_, shown, _ := strings.Cut(string(must.Read(t, "../../README.md")), "$ go run ./bench/mail\n")
 	shown, _, _ = strings.Cut(shown, "```")
 	port := regexp.MustCompile(`127\.0\.0\.1:\d+`)
 	plain := func(s string) string { return port.ReplaceAllString(s, "127.0.0.1:PORT") }
 	if got := plain(b.String()); got != plain(shown) {
 		t.Errorf("it prints\n%s\nand README shows\n%s", got, shown)
 	}
+}
+
+func openOffice(t *testing.T) *postoffice.Office {
+	t.Helper()
+	f, err := postoffice.Open(postoffice.Options{})
+	must.OK(t, err)
+	t.Cleanup(f.Close)
+	return f
 }
 
 // mailArgs are the arguments of "tallyman mail" for an office.
@@ -53,11 +56,8 @@ func TestEachMailHasOneOutcomeThroughKills(t *testing.T) {
 	if sessiontest.Long() {
 		pairs, least, most = 120, 2*time.Second, 5*time.Second
 	}
-	program, err := exec.LookPath("tallyman")
-	must.OK(t, err)
-	f, err := postoffice.Open(postoffice.Options{})
-	must.OK(t, err)
-	t.Cleanup(f.Close)
+	f := openOffice(t)
+	t.Setenv("TALLYMAN_MAIL_PASSWORD", postoffice.Password)
 	d := newDrop(t, pairs)
 	want := map[string]string{} // the folder of each mail
 	deliver := func(id string, failed bool, names ...string) {
@@ -70,11 +70,7 @@ func TestEachMailHasOneOutcomeThroughKills(t *testing.T) {
 		}
 		must.OK(t, f.Deliver("INBOX", postoffice.Compose("ann@shipper.example", id, id, files...)))
 	}
-	var names []string
-	for name := range d.files {
-		names = append(names, name)
-	}
-	slices.Sort(names)
+	names := slices.Sorted(maps.Keys(d.files))
 	for i, name := range names {
 		switch export := d.orders[name]; {
 		case export != "" && i%3 == 0: // bills and orders in mails of their own
@@ -91,7 +87,6 @@ func TestEachMailHasOneOutcomeThroughKills(t *testing.T) {
 	settled := func() bool {
 		return len(f.Folder("Done"))+len(f.Folder("Failed")) == len(want) && len(f.Folder("INBOX")) == 0
 	}
-	env := append(os.Environ(), "TALLYMAN_MAIL_PASSWORD="+postoffice.Password)
 	var log bytes.Buffer
 	kills := 0
 	for ; kills < 5 || !settled(); kills++ {
@@ -99,15 +94,11 @@ func TestEachMailHasOneOutcomeThroughKills(t *testing.T) {
 			t.Fatalf("mails are left after %d kills; the last log:\n%s", kills, log.String())
 		}
 		log.Reset()
-		cmd := exec.Command(program, mailArgs(f, state, "--every", "50ms", "--wait", "1s")...)
-		cmd.Env, cmd.Stderr = env, &log
+		cmd := exec.Command("tallyman", mailArgs(f, state, "--every", "50ms", "--wait", "1s")...)
+		cmd.Stderr = &log
 		runUntilKilled(t, cmd, kills, least, most)
 	}
-	cmd := exec.Command(program, mailArgs(f, state, "--once", "--wait", "0")...)
-	cmd.Env = env
-	if out, err := cmd.CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	says(t, exitOK, mailArgs(f, state, "--once", "--wait", "0")...)
 	got := map[string]string{}
 	for _, folder := range []string{"INBOX", "Done", "Failed"} {
 		for _, m := range f.Folder(folder) {
@@ -152,11 +143,8 @@ func idOf(t *testing.T, raw []byte, field string) string {
 
 func TestServeWorksOnTheMailboxOfAnOwner(t *testing.T) {
 	data := t.TempDir()
-	key, err := exec.Command("tallyman", "key", "add", "depot", "--admin", "--data", data).Output()
-	must.OK(t, err)
-	f, err := postoffice.Open(postoffice.Options{})
-	must.OK(t, err)
-	t.Cleanup(f.Close)
+	key := prints(t, "key", "add", "depot", "--admin", "--data", data)
+	f := openOffice(t)
 	settings := filepath.Join(t.TempDir(), "mail")
 	must.OK(t, os.WriteFile(settings, []byte("# the mailbox of the depot\nTALLYMAN_IMAP=imap+plain://"+f.IMAP+"\nTALLYMAN_SMTP=\"smtp+plain://"+f.SMTP+"\"\nTALLYMAN_USER="+postoffice.User+
 		"\nTALLYMAN_MAIL_PASSWORD="+postoffice.Password+"\nTALLYMAN_FROM=@shipper.example\nTALLYMAN_EVERY=100ms\n"), 0o600))
@@ -164,22 +152,8 @@ func TestServeWorksOnTheMailboxOfAnOwner(t *testing.T) {
 	must.OK(t, f.Deliver("INBOX", postoffice.Compose("ann@shipper.example", "1@x", "S", postoffice.Attachment{Name: "bol.pdf", Content: d.files["b0000.pdf"]},
 		postoffice.Attachment{Name: "orders.csv", Content: d.files["o0001.csv"]})))
 	s := startServer(t, data, nil, "--listen", "127.0.0.1:0", "--mail", "depot="+settings)
-	request, err := http.NewRequest(http.MethodGet, s.url+"/metrics", nil)
-	must.OK(t, err)
-	request.Header.Set("X-API-Key", strings.TrimSpace(string(key)))
-	counted := fmt.Sprintf(`tallyman_mailbox_outcomes_total{mailbox="%s@127.0.0.1/INBOX",outcome="done"} 1`, postoffice.User)
-	for end := time.Now().Add(30 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
-		answer, err := http.DefaultClient.Do(request)
-		must.OK(t, err)
-		body, err := io.ReadAll(answer.Body)
-		answer.Body.Close()
-		if err == nil && strings.Contains(string(body), counted) && len(f.Folder("Done")) == 1 {
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatalf("the measurements lack %s:\n%s", counted, body)
-		}
-	}
+	s.measured(t, key, fmt.Sprintf(`tallyman_mailbox_outcomes_total{mailbox="%s@127.0.0.1/INBOX",outcome="done"} 1`, postoffice.User))
+	must.Soon(t, func() bool { return len(f.Folder("Done")) == 1 }, "the mail is not in Done")
 	if n := len(f.Sent()); n != 1 {
 		t.Errorf("%d answers were sent", n)
 	}
@@ -189,15 +163,9 @@ func TestServeWorksOnTheMailboxOfAnOwner(t *testing.T) {
 		t.Errorf("doctor: %v: %s", err, out)
 	}
 	f.Misbehave(postoffice.RefuseLogin, 1)
-	out, err = exec.Command("tallyman", "doctor", "--data", data, "--mail", "depot="+settings).CombinedOutput()
-	if err == nil || !strings.Contains(string(out), "refuses the login") {
-		t.Errorf("doctor: %v: %s", err, out)
-	}
+	refuses(t, "refuses the login", "doctor", "--data", data, "--mail", "depot="+settings)
 	// A mailbox without a key, or with settings that are none, is refused.
 	for at, says := range map[string]string{settings: "must name the key", "depot=" + filepath.Join(data, "keys.json"): "line 1 of"} {
-		out, err := exec.Command("tallyman", "serve", "--data", data, "--listen", "127.0.0.1:0", "--mail", at).CombinedOutput()
-		if err == nil || !strings.Contains(string(out), says) {
-			t.Errorf("--mail %s: %v: %s", at, err, out)
-		}
+		refuses(t, says, "serve", "--data", data, "--listen", "127.0.0.1:0", "--mail", at)
 	}
 }

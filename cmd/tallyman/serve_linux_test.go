@@ -13,7 +13,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
-	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -22,14 +21,17 @@ import (
 	"tallyman/internal/intake"
 	"tallyman/internal/keys"
 	"tallyman/internal/sample"
+	"tallyman/internal/testing/api"
+	"tallyman/internal/testing/logged"
 	"tallyman/internal/testing/must"
+	built "tallyman/internal/testing/program"
 	"tallyman/internal/testing/shipments"
 )
 
 // server is the running program.
 type server struct {
-	cmd   *exec.Cmd
-	lines *bufio.Scanner // its log
+	*built.Server
+	log   *logged.Buffer
 	start map[string]any // its start line
 	url   string
 }
@@ -37,69 +39,78 @@ type server struct {
 // startServer starts the program and waits for its start line.
 func startServer(t *testing.T, dir string, env []string, args ...string) *server {
 	t.Helper()
-	program, err := exec.LookPath("tallyman")
-	must.OK(t, err)
-	s := &server{cmd: exec.Command(program, append([]string{"serve", "--data", dir, "--cache", intake.CacheDir()}, args...)...)}
-	s.cmd.Env = append(os.Environ(), env...)
-	out, err := s.cmd.StderrPipe()
-	must.OK(t, err)
-	must.OK(t, s.cmd.Start())
-	t.Cleanup(func() { s.cmd.Process.Kill(); s.cmd.Wait() })
-	s.lines = bufio.NewScanner(held(out))
-	if !s.lines.Scan() {
-		t.Fatal("the server printed nothing")
+	s := &server{log: &logged.Buffer{}, Server: built.New("tallyman")}
+	s.Args, s.Env = append([]string{"--data", dir, "--cache", intake.CacheDir(), "--log", "json"}, args...), env
+	s.Heard = func(line string) { fmt.Fprintln(s.log, line) }
+	must.OK(t, s.Start())
+	t.Cleanup(s.Kill)
+	line, _, _ := strings.Cut(s.log.String(), "\n")
+	if err := json.Unmarshal([]byte(line), &s.start); err != nil || s.start["msg"] != "listening" {
+		t.Fatalf("the first line is %q (%v)", line, err)
 	}
-	if err := json.Unmarshal(s.lines.Bytes(), &s.start); err != nil || s.start["msg"] != "listening" {
-		t.Fatalf("the first line is %q (%v)", s.lines.Text(), err)
-	}
-	s.url, _ = s.start["url"].(string)
+	s.url = s.URL()
 	return s
 }
 
-// held reads ahead as far as it can, so that a server whose log nobody reads does not wait.
-func held(r io.Reader) io.Reader {
-	var mu sync.Mutex
-	var text bytes.Buffer
-	more := sync.NewCond(&mu)
-	var end error
-	go func() {
-		for b := make([]byte, 4096); ; {
-			n, err := r.Read(b)
-			mu.Lock()
-			text.Write(b[:n])
-			end = err
-			mu.Unlock()
-			more.Broadcast()
-			if err != nil {
-				return
-			}
-		}
-	}()
-	return readerFunc(func(b []byte) (int, error) {
-		mu.Lock()
-		defer mu.Unlock()
-		for text.Len() == 0 && end == nil {
-			more.Wait()
-		}
-		if text.Len() == 0 {
-			return 0, io.EOF // also if the pipe was closed, since the server has ended
-		}
-		return text.Read(b)
-	})
+// ask makes a request, which must succeed, and decodes the answer unless into is nil.
+func (s *server) ask(t *testing.T, r api.Request, into any) []byte {
+	t.Helper()
+	a, err := r.Do(t.Context(), s.url)
+	if err != nil || a.Status/100 != 2 {
+		t.Fatalf("%s: %d %s, %v", r, a.Status, a.Body, err)
+	}
+	if into != nil {
+		must.OK(t, a.Into(into))
+	}
+	return a.Body
 }
 
-type readerFunc func([]byte) (int, error)
+// measured waits until a line is among the measurements that a key sees.
+func (s *server) measured(t *testing.T, key, line string) {
+	t.Helper()
+	var got bytes.Buffer
+	must.Soon(t, func() bool {
+		got.Reset()
+		got.Write(s.ask(t, api.Request{Method: "GET", Path: "/metrics", Key: key}, nil))
+		return strings.Contains(got.String(), line)
+	}, "the measurements lack %s:\n%s", line, &got)
+}
 
-func (f readerFunc) Read(b []byte) (int, error) { return f(b) }
+// prints runs the program, which must not fail, and returns its standard output.
+func prints(t *testing.T, args ...string) string {
+	t.Helper()
+	out, err := exec.Command("tallyman", args...).Output()
+	if err != nil {
+		t.Fatalf("tallyman %q: %v", args, err)
+	}
+	return strings.TrimSpace(string(out))
+}
+
+// says runs the program, checks the exit code, and returns the output.
+func says(t *testing.T, code int, args ...string) string {
+	t.Helper()
+	cmd := exec.Command("tallyman", args...)
+	out, err := cmd.CombinedOutput()
+	if cmd.ProcessState == nil || cmd.ProcessState.ExitCode() != code {
+		t.Fatalf("tallyman %q: %v\n%s", args, err, out)
+	}
+	return string(out)
+}
+
+// refuses runs the program, which must fail for a reason.
+func refuses(t *testing.T, why string, args ...string) {
+	t.Helper()
+	if said := says(t, exitFailed, args...); !strings.Contains(said, why) {
+		t.Errorf("tallyman %q: %s", args, said)
+	}
+}
 
 // Nobody reads the log, so all that the server says hangs: it ends all the same.
 func TestServeEndsByForceAfterTheGracePeriod(t *testing.T) {
-	program, err := exec.LookPath("tallyman")
-	must.OK(t, err)
 	r, w, err := os.Pipe()
 	must.OK(t, err)
 	defer r.Close()
-	cmd := exec.Command(program, "serve", "--data", t.TempDir(), "--cache", intake.CacheDir(), "--listen", "127.0.0.1:0", "--grace", "100ms", "--log", "json")
+	cmd := exec.Command("tallyman", "serve", "--data", t.TempDir(), "--cache", intake.CacheDir(), "--listen", "127.0.0.1:0", "--grace", "100ms", "--log", "json")
 	cmd.Env, cmd.Stderr = append(os.Environ(), envClosing+"=100ms"), w
 	must.OK(t, cmd.Start())
 	hung := time.AfterFunc(time.Hour, func() { cmd.Process.Kill() })
@@ -126,22 +137,18 @@ func TestServeEndsByForceAfterTheGracePeriod(t *testing.T) {
 	}
 }
 
-// end tells the server to end, and waits until it has.
+// end ends the server, which must do so well.
 func (s *server) end(t *testing.T) {
 	t.Helper()
-	must.OK(t, s.cmd.Process.Signal(syscall.SIGTERM))
-	s.ends(t)
+	s.ended(t, s.EndWithin(time.Hour))
 }
 
-// ends waits until the server has ended.
-func (s *server) ends(t *testing.T) {
+// ended checks how the server ended.
+func (s *server) ended(t *testing.T, how *os.ProcessState) {
 	t.Helper()
-	last := ""
-	for s.lines.Scan() {
-		last = s.lines.Text()
-	}
-	if err := s.cmd.Wait(); err != nil || !strings.Contains(last, `"msg":"ended"`) {
-		t.Errorf("the server ended with %v; its last line is %s", err, last)
+	lines := strings.Split(strings.TrimSpace(s.log.String()), "\n")
+	if last := lines[len(lines)-1]; how == nil || !how.Success() || !strings.Contains(last, `"msg":"ended"`) {
+		t.Errorf("the server ended with %v; its last line is %s", how, last)
 	}
 }
 
@@ -192,7 +199,8 @@ func TestServeFinishesAndKeepsAcceptedUploads(t *testing.T) {
 			break
 		}
 	}
-	must.OK(t, s.cmd.Process.Signal(syscall.SIGTERM))
+	ending := make(chan *os.ProcessState, 1)
+	go func() { ending <- s.EndWithin(time.Hour) }()
 	if _, err := io.ReadAll(events.Body); err != nil {
 		t.Errorf("the stream of events ended with %v", err)
 	}
@@ -202,7 +210,7 @@ func TestServeFinishesAndKeepsAcceptedUploads(t *testing.T) {
 	if r := <-answered; r.err != nil || r.status != 200 {
 		t.Errorf("the upload that was accepted: %d %s, %v", r.status, r.body, r.err)
 	}
-	s.ends(t)
+	s.ended(t, <-ending)
 
 	s = startServer(t, dir, nil, "--listen", "127.0.0.1:0")
 	c = &client.Client{URL: s.url, Session: "kept"}
@@ -210,17 +218,9 @@ func TestServeFinishesAndKeepsAcceptedUploads(t *testing.T) {
 	if err := c.Download(t.Context(), &b, "csv"); err != nil || !bytes.Equal(b.Bytes(), sheet) {
 		t.Errorf("after a restart: %v, %.100s", err, b.Bytes())
 	}
-	if program, err := exec.LookPath("tallyman"); err == nil {
-		out, err := exec.Command(program, "serve", "--data", dir, "--listen", "127.0.0.1:0").CombinedOutput()
-		if err == nil || !strings.Contains(string(out), "is in use by the process with ID "+fmt.Sprint(s.cmd.Process.Pid)) {
-			t.Errorf("a second server on the same data: %v, %s", err, out)
-		}
-		// The sweep of that server would take these contents for orphans.
-		out, err = exec.Command(program, "serve", "--data", t.TempDir(), "--blobs", "file://"+filepath.Join(dir, "contents"), "--listen", "127.0.0.1:0").CombinedOutput()
-		if err == nil || !strings.Contains(string(out), "in use by another Tallyman") {
-			t.Errorf("a server of other data with the same contents: %v, %s", err, out)
-		}
-	}
+	refuses(t, fmt.Sprint("is in use by the process with ID ", s.PID()), "serve", "--data", dir, "--listen", "127.0.0.1:0")
+	// The sweep of that server would take these contents for orphans.
+	refuses(t, "in use by another Tallyman", "serve", "--data", t.TempDir(), "--blobs", "file://"+filepath.Join(dir, "contents"), "--listen", "127.0.0.1:0")
 	s.end(t)
 }
 

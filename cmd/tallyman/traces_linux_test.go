@@ -2,14 +2,13 @@ package main
 
 import (
 	"bytes"
-	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
-	"syscall"
 	"testing"
+	"time"
 
-	"tallyman/internal/testing/must"
+	"tallyman/internal/testing/api"
 	"tallyman/internal/testing/tracingtest"
 )
 
@@ -18,10 +17,8 @@ func TestServeSendsTracesAndFlushesThem(t *testing.T) {
 	c := tracingtest.New(t)
 	bills, _ := documents(t)
 	s := startServer(t, t.TempDir(), []string{"OTEL_SERVICE_NAME=depot-tallyman"}, "--listen", "127.0.0.1:0", "--traces", c.URL)
-	resp, err := http.Post(s.url+"/upload?_sid=secret-name", "application/pdf", bytes.NewReader(bills))
-	must.OK(t, err)
-	resp.Body.Close()
-	if got := stacks(t, s.url); !strings.Contains(got, "go.opentelemetry.io/otel/sdk") {
+	s.ask(t, api.Request{Method: "POST", Path: "/upload", SID: "secret-name", Kind: "application/pdf", Body: bills}, nil)
+	if got := s.stacks(t); !strings.Contains(got, "go.opentelemetry.io/otel/sdk") {
 		t.Error("nothing sends traces") // otherwise the next test would prove nothing
 	}
 	s.end(t)
@@ -40,14 +37,15 @@ func TestServeSendsTracesAndFlushesThem(t *testing.T) {
 	}
 }
 
+// begin begins a session.
+var begin = api.Request{Method: "POST", Path: "/new-session", SID: "x"}
+
 // Without --traces no tracing runs, whatever the environment says.
 func TestServeSendsNoTracesByDefault(t *testing.T) {
 	c := tracingtest.New(t)
 	s := startServer(t, t.TempDir(), []string{"OTEL_EXPORTER_OTLP_ENDPOINT=" + c.URL, "OTEL_TRACES_SAMPLER=always_on"}, "--listen", "127.0.0.1:0")
-	resp, err := http.Post(s.url+"/new-session?_sid=x", "", nil)
-	must.OK(t, err)
-	resp.Body.Close()
-	if got := stacks(t, s.url); strings.Contains(got, "opentelemetry") {
+	s.ask(t, begin, nil)
+	if got := s.stacks(t); strings.Contains(got, "opentelemetry") {
 		t.Errorf("tracing runs:\n%s", got)
 	}
 	s.end(t)
@@ -64,34 +62,25 @@ func TestServeGoesOnWhileTheCollectorHangs(t *testing.T) {
 	defer close(release)
 	s := startServer(t, t.TempDir(), []string{"OTEL_BSP_MAX_QUEUE_SIZE=8", "OTEL_BSP_MAX_EXPORT_BATCH_SIZE=4"}, "--listen", "127.0.0.1:0", "--traces", hung.URL)
 	for range 200 {
-		resp, err := http.Post(s.url+"/new-session?_sid=x", "", nil)
-		must.OK(t, err)
-		resp.Body.Close()
-		if resp.StatusCode != 200 {
-			t.Fatal(resp.Status)
-		}
+		s.ask(t, begin, nil)
 	}
-	s.cmd.Process.Signal(syscall.SIGTERM)
-	said := 0
-	for s.lines.Scan() {
-		if strings.Contains(s.lines.Text(), "traces") {
+	how, said := s.EndWithin(time.Hour), 0
+	for line := range strings.Lines(s.log.String()) {
+		if strings.Contains(line, "traces") {
 			said++
 		}
 	}
-	if err := s.cmd.Wait(); err != nil || said == 0 || said > 2 {
-		t.Errorf("the server ended with %v, and logged %d messages about it", err, said)
+	if how == nil || !how.Success() || said == 0 || said > 2 {
+		t.Errorf("the server ended with %v, and logged %d messages about it", how, said)
 	}
 }
 
 // stacks returns the stacks of the server's goroutines.
-func stacks(t *testing.T, url string) string {
+func (s *server) stacks(t *testing.T) string {
 	t.Helper()
-	resp, err := http.Get(url + "/debug/pprof/goroutine?debug=1")
-	must.OK(t, err)
-	defer resp.Body.Close()
-	b, err := io.ReadAll(resp.Body)
-	if err != nil || resp.StatusCode != 200 || !bytes.Contains(b, []byte("net/http")) {
-		t.Fatalf("%s %v", resp.Status, err)
+	b := s.ask(t, api.Request{Method: "GET", Path: "/debug/pprof/goroutine?debug=1"}, nil)
+	if !bytes.Contains(b, []byte("net/http")) {
+		t.Fatalf("%s", b)
 	}
 	return string(b)
 }

@@ -4,10 +4,8 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"fmt"
-	"io"
 	"io/fs"
 	"math/rand/v2"
-	"net/http"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -105,8 +103,6 @@ func TestEachFileHasOneOutcomeThroughKills(t *testing.T) {
 	if sessiontest.Long() {
 		pairs, least, most = 525, 2*time.Second, 5*time.Second
 	}
-	program, err := exec.LookPath("tallyman")
-	must.OK(t, err)
 	d := newDrop(t, pairs)
 	dir := t.TempDir()
 	for name, b := range d.files {
@@ -115,7 +111,7 @@ func TestEachFileHasOneOutcomeThroughKills(t *testing.T) {
 	kills := 0
 	for ; ; kills++ {
 		var log bytes.Buffer
-		cmd := exec.Command(program, "watch", "--every", "20ms", "--wait", "2s", "--settle", "0", "--log", "json", dir)
+		cmd := exec.Command("tallyman", "watch", "--every", "20ms", "--wait", "2s", "--settle", "0", "--log", "json", dir)
 		cmd.Stderr = &log
 		runUntilKilled(t, cmd, kills, least, most)
 		at := places(t, dir)
@@ -137,9 +133,7 @@ func TestEachFileHasOneOutcomeThroughKills(t *testing.T) {
 	}
 	t.Logf("%d files, %d kills", len(d.files), kills+1)
 	// A last process has nothing to do but to finish what the last kill left.
-	if out, err := exec.Command(program, "watch", "--once", "--every", "20ms", "--wait", "0", dir).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	says(t, exitOK, "watch", "--once", "--every", "20ms", "--wait", "0", dir)
 	at := places(t, dir)
 	sheets := 0
 	for name, b := range d.files {
@@ -175,68 +169,35 @@ func TestEachFileHasOneOutcomeThroughKills(t *testing.T) {
 
 func TestServeWatchesTheFolderOfAnOwner(t *testing.T) {
 	data, dir := t.TempDir(), t.TempDir()
-	run := func(args ...string) string {
-		t.Helper()
-		out, err := exec.Command("tallyman", args...).Output()
-		if err != nil {
-			t.Fatalf("%v: %v", args, err)
-		}
-		return strings.TrimSpace(string(out))
-	}
-	key := run("key", "add", "depot", "--admin", "--data", data)
+	key := prints(t, "key", "add", "depot", "--admin", "--data", data)
 	s := startServer(t, data, []string{"TALLYMAN_WATCH_FORMAT=csv"}, "--listen", "127.0.0.1:0", "--watch", "depot="+dir)
-	run("sample", "-o", dir, "-f")
+	prints(t, "sample", "-o", dir, "-f")
 	os.Remove(filepath.Join(dir, "expected-unmatched.csv")) // would wait for its bills
 	want := must.Read(t, filepath.Join(dir, "expected-sheet.csv"))
 	os.Remove(filepath.Join(dir, "expected-sheet.csv"))
 	var found []string
-	for end := time.Now().Add(30 * time.Minute); len(found) == 0; time.Sleep(20 * time.Millisecond) {
-		if found, _ = filepath.Glob(filepath.Join(dir, "done", "*", "bol.csv")); time.Now().After(end) {
-			t.Fatal("there is no sheet")
-		}
-	}
+	must.Soon(t, func() bool {
+		found, _ = filepath.Glob(filepath.Join(dir, "done", "*", "bol.csv"))
+		return len(found) > 0
+	}, "there is no sheet")
 	got := must.Read(t, found[0])
-	rows := func(b []byte) [][]string {
-		rows := must.CSV(t, bytes.NewReader(b))
-		return rows
-	}
-	if g, w := rows(got), rows(want); fmt.Sprint(g) != fmt.Sprint(w) {
+	if g, w := must.CSV(t, bytes.NewReader(got)), must.CSV(t, bytes.NewReader(want)); fmt.Sprint(g) != fmt.Sprint(w) {
 		t.Errorf("the sheet is %q, want %q", g, w)
 	}
-	request, err := http.NewRequest(http.MethodGet, s.url+"/metrics", nil)
-	must.OK(t, err)
-	request.Header.Set("X-API-Key", key)
 	// The files count when the folder is in its place and the log has its line.
-	counted := fmt.Sprintf(`tallyman_folder_outcomes_total{folder=%q,outcome="done"} 2`, dir)
-	for end := time.Now().Add(30 * time.Minute); ; time.Sleep(20 * time.Millisecond) {
-		answer, err := http.DefaultClient.Do(request)
-		must.OK(t, err)
-		body, err := io.ReadAll(answer.Body)
-		answer.Body.Close()
-		if err == nil && answer.StatusCode == http.StatusOK && strings.Contains(string(body), counted) {
-			break
-		}
-		if time.Now().After(end) {
-			t.Fatalf("the measurements (%d, %v) lack %s", answer.StatusCode, err, counted)
-		}
-	}
+	s.measured(t, key, fmt.Sprintf(`tallyman_folder_outcomes_total{folder=%q,outcome="done"} 2`, dir))
 	s.end(t)
 }
 
 // A folder without the key whose files these are, or in the data directory, is refused.
 func TestServeRefusesFoldersThatAreNobodys(t *testing.T) {
 	data := t.TempDir()
-	if out, err := exec.Command("tallyman", "key", "add", "depot", "--data", data).CombinedOutput(); err != nil {
-		t.Fatalf("%v: %s", err, out)
-	}
+	prints(t, "key", "add", "depot", "--data", data)
 	for at, says := range map[string]string{
 		t.TempDir():            "must name the key",
 		"other=" + t.TempDir(): "must name the key",
 		"depot=" + filepath.Join(data, "contents"): "in the data directory",
 	} {
-		out, err := exec.Command("tallyman", "serve", "--data", data, "--listen", "127.0.0.1:0", "--watch", at).CombinedOutput()
-		if err == nil || !strings.Contains(string(out), says) {
-			t.Errorf("--watch %s: %v: %s", at, err, out)
-		}
+		refuses(t, says, "serve", "--data", data, "--listen", "127.0.0.1:0", "--watch", at)
 	}
 }

@@ -1,7 +1,6 @@
 package main
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"net/http"
@@ -13,6 +12,7 @@ import (
 	"time"
 
 	"tallyman/client"
+	"tallyman/internal/testing/api"
 	"tallyman/internal/testing/must"
 	"tallyman/internal/testing/receiver"
 )
@@ -27,23 +27,11 @@ func TestEveryAcknowledgedUploadHasItsEventThroughKills(t *testing.T) {
 	roots := filepath.Join(t.TempDir(), "roots.pem")
 	must.OK(t, os.WriteFile(roots, r.PEM, 0o600))
 	dir := t.TempDir()
-	args := []string{"--listen", "127.0.0.1:0", "--log", "json", "--webhook-allow", "localhost:*", "--webhook-private", "127.0.0.1,::1"}
+	args := []string{"--listen", "127.0.0.1:0", "--webhook-allow", "localhost:*", "--webhook-private", "127.0.0.1,::1"}
 	run := func() *server { return startServer(t, dir, []string{"SSL_CERT_FILE=" + roots}, args...) }
-	post := func(s *server, path, kind string, body []byte) []byte {
-		t.Helper()
-		resp, err := http.Post(s.url+path, kind, bytes.NewReader(body))
-		must.OK(t, err)
-		defer resp.Body.Close()
-		var all bytes.Buffer
-		if _, err := all.ReadFrom(resp.Body); err != nil || resp.StatusCode != 200 {
-			t.Fatalf("%s: %s %s, %v", path, resp.Status, all.Bytes(), err)
-		}
-		return all.Bytes()
-	}
-
 	s := run()
 	var made struct{ Secret string }
-	must.OK(t, json.Unmarshal(post(s, "/webhooks", "application/json", []byte(`{"url": "`+r.URL+`/x"}`)), &made))
+	s.ask(t, api.Request{Method: "POST", Path: "/webhooks", Kind: "application/json", Body: []byte(`{"url": "` + r.URL + `/x"}`)}, &made)
 	r.Expect("/x", made.Secret)
 	var mu sync.Mutex
 	away, taken := true, map[string]bool{} // by the events' IDs
@@ -59,9 +47,8 @@ func TestEveryAcknowledgedUploadHasItsEventThroughKills(t *testing.T) {
 	pdf, _ := documents(t)
 	const kills = 3
 	for i := range kills {
-		post(s, fmt.Sprintf("/upload?_sid=s%d", i), "application/pdf", pdf)
-		s.cmd.Process.Kill() // nothing is finished
-		s.cmd.Wait()
+		s.ask(t, api.Request{Method: "POST", Path: "/upload", SID: fmt.Sprint("s", i), Kind: "application/pdf", Body: pdf}, nil)
+		s.Kill() // nothing is finished
 		s = run()
 	}
 	// The IDs of events that were tried before are those that arrive in the end.
@@ -84,16 +71,13 @@ func TestEveryAcknowledgedUploadHasItsEventThroughKills(t *testing.T) {
 	}
 	// What waits for its next attempt need not.
 	var listed struct{ Deliveries []struct{ ID, State string } }
-	resp, err := http.Get(s.url + "/webhooks/deliveries")
-	must.OK(t, err)
-	must.OK(t, json.NewDecoder(resp.Body).Decode(&listed))
-	resp.Body.Close()
+	s.ask(t, api.Request{Method: "GET", Path: "/webhooks/deliveries"}, &listed)
 	if len(listed.Deliveries) != kills {
 		t.Fatalf("%d uploads were acknowledged, and there are %d events", kills, len(listed.Deliveries))
 	}
 	for _, d := range listed.Deliveries {
 		if d.State == "waiting" {
-			post(s, "/webhooks/deliveries/"+d.ID+"/resend", "", nil)
+			s.ask(t, api.Request{Method: "POST", Path: "/webhooks/deliveries/" + d.ID + "/resend"}, nil)
 		}
 	}
 	for n := 0; n < kills; time.Sleep(time.Millisecond) {
@@ -113,7 +97,7 @@ func TestEveryAcknowledgedUploadHasItsEventThroughKills(t *testing.T) {
 }
 
 func TestWebhooksNeedTheOperatorsConsent(t *testing.T) {
-	s := startServer(t, t.TempDir(), nil, "--listen", "127.0.0.1:0", "--log", "json", "--webhook-allow", "localhost:*")
+	s := startServer(t, t.TempDir(), nil, "--listen", "127.0.0.1:0", "--webhook-allow", "localhost:*")
 	r, err := receiver.Start(receiver.Right)
 	must.OK(t, err)
 	defer r.Close()
@@ -121,21 +105,14 @@ func TestWebhooksNeedTheOperatorsConsent(t *testing.T) {
 	if _, err := c.New(t.Context()); err != nil {
 		t.Fatal(err)
 	}
-	resp, err := http.Post(s.url+"/webhooks", "application/json", strings.NewReader(`{"url": "`+r.URL+`/x", "events": ["sheet.ready"]}`))
-	must.OK(t, err)
 	var made struct{ Webhook struct{ ID string } }
-	must.OK(t, json.NewDecoder(resp.Body).Decode(&made))
-	resp.Body.Close()
-	resp, err = http.Post(s.url+"/webhooks/"+made.Webhook.ID+"/ping", "", nil)
-	must.OK(t, err)
-	resp.Body.Close()
+	body := `{"url": "` + r.URL + `/x", "events": ["sheet.ready"]}`
+	s.ask(t, api.Request{Method: "POST", Path: "/webhooks", Kind: "application/json", Body: []byte(body)}, &made)
+	s.ask(t, api.Request{Method: "POST", Path: "/webhooks/" + made.Webhook.ID + "/ping"}, nil)
 	// localhost is allowed, but leads to an address that is not public.
 	for {
 		var listed struct{ Deliveries []struct{ Problem string } }
-		resp, err := http.Get(s.url + "/webhooks/deliveries")
-		must.OK(t, err)
-		must.OK(t, json.NewDecoder(resp.Body).Decode(&listed))
-		resp.Body.Close()
+		s.ask(t, api.Request{Method: "GET", Path: "/webhooks/deliveries"}, &listed)
 		if len(listed.Deliveries) != 1 {
 			t.Fatalf("%+v", listed)
 		}
