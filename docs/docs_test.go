@@ -122,17 +122,11 @@ func hasHeading(doc, anchor string) bool {
 	return false
 }
 
-// room is a folder with a package, and the packages of the module that it imports
-// outside of its tests.
-type room struct {
-	path    string
-	imports []string
-}
-
-// rooms returns all rooms of the module.
-func rooms(t *testing.T) map[string]room {
+// rooms returns all rooms of the module: folders with a package, and the packages of the module
+// that each imports outside of its tests.
+func rooms(t *testing.T) map[string][]string {
 	t.Helper()
-	all := map[string]room{}
+	all := map[string][]string{}
 	err := filepath.WalkDir("..", func(file string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -144,20 +138,19 @@ func rooms(t *testing.T) map[string]room {
 			return nil
 		}
 		name := short(strings.TrimPrefix(filepath.ToSlash(filepath.Dir(file)), "../"))
-		r := all[name]
-		r.path = name
+		imports := all[name]
 		if !strings.HasSuffix(file, "_test.go") {
 			f, err := parser.ParseFile(token.NewFileSet(), file, nil, parser.ImportsOnly)
 			if err != nil {
 				return err
 			}
 			for _, i := range f.Imports {
-				if p, ours := strings.CutPrefix(strings.Trim(i.Path.Value, `"`), "tallyman/"); ours && !slices.Contains(r.imports, short(p)) {
-					r.imports = append(r.imports, short(p))
+				if p, ours := strings.CutPrefix(strings.Trim(i.Path.Value, `"`), "tallyman/"); ours && !slices.Contains(imports, short(p)) {
+					imports = append(imports, short(p))
 				}
 			}
 		}
-		all[name] = r
+		all[name] = imports
 		return nil
 	})
 	must.OK(t, err)
@@ -226,7 +219,7 @@ func TestTheTreeInREADMEIsThatOfThePackages(t *testing.T) {
 		if onlyForTests(name) {
 			continue
 		}
-		for _, to := range all[name].imports {
+		for _, to := range all[name] {
 			if onlyForTests(to) {
 				t.Errorf("%s imports %s, which is only for tests", name, to)
 			}
@@ -277,7 +270,7 @@ func TestTheTableOfRoomsSaysWhatEachUses(t *testing.T) {
 			if _, ok := all[m[1]]; !ok {
 				t.Errorf("the room %s is not there", m[1])
 			}
-			for _, to := range all[m[1]].imports {
+			for _, to := range all[m[1]] {
 				if slices.Contains([]string{"fault", "atomicfile", "text", "magic", "span", "turn"}, to) {
 					continue
 				}
