@@ -75,21 +75,11 @@ func ParseServer(protocol, address string) (s Server, err error) {
 		return s, fault.New(fault.BadRequest, "%s is no address of a server, such as %ss://%s.example.com", shown(address), protocol, protocol)
 	}
 	ports := map[string][3]string{"imap": {"993", "143", "143"}, "smtp": {"465", "587", "25"}}[protocol]
-	switch u.Scheme {
-	case protocol + "s":
-		s.Security = Implicit
-	case protocol:
-		s.Security = StartTLS
-	case protocol + "+plain":
-		s.Security = Plain
-	default:
+	security, known := map[string]Security{protocol + "s": Implicit, protocol: StartTLS, protocol + "+plain": Plain}[u.Scheme]
+	if !known {
 		return s, fault.New(fault.BadRequest, "%s must begin with %ss:// (TLS), %s:// (STARTTLS) or %s+plain:// (not encrypted)", shown(address), protocol, protocol, protocol)
 	}
-	s.Host, s.Port = u.Hostname(), u.Port()
-	if s.Port == "" {
-		s.Port = ports[s.Security]
-	}
-	return s, nil
+	return Server{Host: u.Hostname(), Port: cmp.Or(u.Port(), ports[security]), Security: security}, nil
 }
 
 // shown is a text of others as it can stand in a message.

@@ -144,23 +144,22 @@ func (m *Mailbox) addLine(r pairing.Record) error {
 
 // make makes the sheet of a job, and returns the names of its files: the list first.
 func (m *Mailbox) make(ctx context.Context, jb *job, dir string) (files []string, err error) {
-	open := func(papers []*paper) (all []intake.File, end func(), err error) {
-		var opened []*os.File
-		end = func() {
-			for _, f := range opened {
-				f.Close()
-			}
+	var opened []*os.File
+	defer func() {
+		for _, f := range opened {
+			f.Close()
 		}
+	}()
+	open := func(papers []*paper) (all []intake.File, err error) {
 		for _, p := range papers {
 			f, err := os.Open(p.Path)
 			if err != nil {
-				end()
-				return nil, nil, atomicfile.Unwritable(p.Path, err)
+				return nil, atomicfile.Unwritable(p.Path, err)
 			}
 			opened = append(opened, f)
 			all = append(all, intake.File{Name: p.Name, ReaderAt: f, Size: p.Size})
 		}
-		return all, end, nil
+		return all, nil
 	}
 	l := jb.BOL.From[0]
 	papers := l.of(pairing.BOL)
@@ -168,16 +167,14 @@ func (m *Mailbox) make(ctx context.Context, jb *job, dir string) (files []string
 	for _, x := range jb.With {
 		orders = append(orders, x.From[0].of(pairing.Orders)...)
 	}
-	bills, closeBills, err := open(papers)
+	bills, err := open(papers)
 	if err != nil {
 		return nil, err
 	}
-	defer closeBills()
-	exports, closeExports, err := open(orders)
+	exports, err := open(orders)
 	if err != nil {
 		return nil, err
 	}
-	defer closeExports()
 	s, err := m.c.Maker.Make(ctx, bills, exports)
 	if err != nil {
 		return nil, err

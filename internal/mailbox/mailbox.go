@@ -447,11 +447,7 @@ func (m *Mailbox) list(ctx context.Context) error {
 			fresh = append(fresh, uid)
 		}
 	}
-	for uid := range m.mails {
-		if !there[uid] {
-			delete(m.mails, uid)
-		}
-	}
+	maps.DeleteFunc(m.mails, func(uid imap.UID, _ *message) bool { return !there[uid] })
 	now := time.Now()
 	for batch := range slices.Chunk(fresh, 100) {
 		offers, err := m.box.offers(ctx, batch)

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"io"
 	"io/fs"
+	"maps"
 	"os"
 	"path/filepath"
 	"slices"
@@ -196,16 +197,8 @@ func (w *Watcher) list(now time.Time) error {
 			return cause(err)
 		}
 	}
-	for name := range w.entries {
-		if !there[name] {
-			delete(w.entries, name)
-		}
-	}
-	for name := range w.ignored {
-		if !there[name] {
-			delete(w.ignored, name)
-		}
-	}
+	maps.DeleteFunc(w.entries, func(name string, _ *entry) bool { return !there[name] })
+	maps.DeleteFunc(w.ignored, func(name string, _ bool) bool { return !there[name] })
 	return nil
 }
 

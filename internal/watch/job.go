@@ -168,39 +168,24 @@ func (w *Watcher) write(ctx context.Context, jb *job, dir string) error {
 
 // make makes the sheet of a job.
 func (w *Watcher) make(ctx context.Context, jb *job) (*sheet.Sheet, error) {
-	open := func(c *content) (intake.File, func(), error) {
+	contents := append([]*content{jb.BOL}, jb.With...)
+	var files []intake.File
+	for _, c := range contents {
 		e := c.From[0]
 		f, err := w.open(e)
 		if err != nil {
-			return intake.File{}, nil, err
-		}
-		return intake.File{Name: e.name, ReaderAt: f, Size: e.info.Size()}, func() { f.Close() }, nil
-	}
-	bol, closeBOL, err := open(jb.BOL)
-	if err != nil {
-		return nil, err
-	}
-	defer closeBOL()
-	var exports []intake.File
-	for _, x := range jb.With {
-		export, closeExport, err := open(x)
-		if err != nil {
 			return nil, err
 		}
-		defer closeExport()
-		exports = append(exports, export)
+		defer f.Close()
+		files = append(files, intake.File{Name: e.name, ReaderAt: f, Size: e.info.Size()})
 	}
-	s, err := w.c.Maker.Make(ctx, []intake.File{bol}, exports)
+	s, err := w.c.Maker.Make(ctx, files[:1], files[1:])
 	if err != nil {
 		return nil, err
 	}
 	// What was read must be what the outcome is about.
-	for i, c := range append([]*content{jb.BOL}, jb.With...) {
-		f := bol
-		if i > 0 {
-			f = exports[i-1]
-		}
-		if got, err := pairing.SumOf(f, f.Size); err != nil || got != c.Sum {
+	for i, c := range contents {
+		if got, err := pairing.SumOf(files[i], files[i].Size); err != nil || got != c.Sum {
 			return nil, pairing.ErrChanged
 		}
 	}
