@@ -343,9 +343,7 @@ func (p *copyProgress) show(r transfer.Report) {
 	p.terminal.show(line)
 }
 
-func (p *copyProgress) line(format string, args ...any) {
-	fmt.Fprintln(p.std.err, visible(fmt.Sprintf(format, args...)))
-}
+func (p *copyProgress) line(format string, args ...any) { tell(p.std.err, format, args...) }
 
 // problems lists what could not be copied.
 func (p *copyProgress) problems(r transfer.Report) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"time"
 
@@ -78,7 +77,7 @@ func runInspect(ctx context.Context, std streams, args []string) (int, error) {
 	case "":
 	case fault.NoBills, fault.UnreadForm, fault.NoText:
 		// The picture still shows why.
-		fmt.Fprintln(std.err, visible(fmt.Sprintf("%s: %v", in.Name, err)))
+		tell(std.err, "%s: %v", in.Name, err)
 		doc = &bol.Document{}
 	default:
 		return exitFailed, fault.In(in.Name, err)
@@ -95,7 +94,7 @@ func runInspect(ctx context.Context, std streams, args []string) (int, error) {
 	}
 	for _, f := range sheet.Make(doc, nil).ToCheck() {
 		if slices.ContainsFunc(f.Places, func(p sheet.PlaceView) bool { return p.Page == number }) {
-			fmt.Fprintln(std.err, visible(f.String()))
+			tell(std.err, "%s", f)
 		}
 	}
 	return exitOK, nil

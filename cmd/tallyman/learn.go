@@ -178,7 +178,7 @@ func (o *learnOptions) learn(ctx context.Context, std streams, name string, was 
 	if err != nil {
 		return exitFailed, fault.In(in.Name, wrongShown(err))
 	}
-	say := func(format string, args ...any) { fmt.Fprintln(std.err, visible(fmt.Sprintf(format, args...))) }
+	say := func(format string, args ...any) { tell(std.err, format, args...) }
 	say("%s, page %d, read by the form %s:", in.Name, l.Page, text.Quote(l.Form.Name))
 	for _, c := range l.Columns {
 		say("  %-13s %-24s %7.1f to %7.1f points", strings.TrimSpace(string(c.Field)+" "+string(c.Unit)), cmp.Or(c.Heading, "(no heading)"), c.Left, c.Right)

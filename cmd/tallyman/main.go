@@ -157,6 +157,11 @@ func visible(s string) string {
 	}, s)
 }
 
+// tell writes a line for people. Some of the words come from untrusted files.
+func tell(w io.Writer, format string, args ...any) {
+	fmt.Fprintln(w, visible(fmt.Sprintf(format, args...)))
+}
+
 // newFlags returns the flags of a command whose help begins with the given text.
 func newFlags(std streams, name, help string) *pflag.FlagSet {
 	flags := pflag.NewFlagSet(name, pflag.ContinueOnError)

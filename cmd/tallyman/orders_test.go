@@ -26,50 +26,45 @@ func ordersAs(ts *testscript.TestScript, neg bool, args []string) {
 	var out []byte
 	switch args[0] {
 	case "xlsx":
-		out, err = workbook(rows, false)
+		out = workbook(ts, rows, false)
 	case "typed-xlsx":
-		out, err = workbook(rows, true)
+		out = workbook(ts, rows, true)
 	case "windows-1252":
-		out, err = textOf(rows, ';', true, charmap.Windows1252)
+		out = textOf(ts, rows, ';', true, charmap.Windows1252)
 	case "utf-16":
-		out, err = textOf(rows, '\t', true, unicode.UTF16(unicode.LittleEndian, unicode.UseBOM))
+		out = textOf(ts, rows, '\t', true, unicode.UTF16(unicode.LittleEndian, unicode.UseBOM))
 	case "utf-16-big-endian":
-		out, err = textOf(rows, ',', false, unicode.UTF16(unicode.BigEndian, unicode.UseBOM))
+		out = textOf(ts, rows, ',', false, unicode.UTF16(unicode.BigEndian, unicode.UseBOM))
 	case "utf-8-mark":
-		out, err = textOf(rows, ',', false, unicode.UTF8BOM)
+		out = textOf(ts, rows, ',', false, unicode.UTF8BOM)
 	default:
 		ts.Fatalf("there is no form %s", args[0])
 	}
-	ts.Check(err)
 	ts.Check(os.WriteFile(ts.MkAbs(args[2]), out, 0o666))
 }
 
-func textOf(rows [][]string, comma rune, crlf bool, enc encoding.Encoding) ([]byte, error) {
+func textOf(ts *testscript.TestScript, rows [][]string, comma rune, crlf bool, enc encoding.Encoding) []byte {
 	var b bytes.Buffer
 	w := csv.NewWriter(&b)
 	w.Comma, w.UseCRLF = comma, crlf
-	if err := w.WriteAll(rows); err != nil {
-		return nil, err
-	}
-	return enc.NewEncoder().Bytes(b.Bytes())
+	ts.Check(w.WriteAll(rows))
+	out, err := enc.NewEncoder().Bytes(b.Bytes())
+	ts.Check(err)
+	return out
 }
 
 // workbook saves rows as an XLSX. With types, quantities are numbers and dates are dates,
 // as in workbooks that people save in Excel; without, all cells are text.
-func workbook(rows [][]string, types bool) ([]byte, error) {
+func workbook(ts *testscript.TestScript, rows [][]string, types bool) []byte {
 	f := excelize.NewFile()
 	defer f.Close()
 	date, err := f.NewStyle(&excelize.Style{NumFmt: 14})
-	if err != nil {
-		return nil, err
-	}
+	ts.Check(err)
 	sheet := f.GetSheetName(0)
 	for i, row := range rows {
 		for j, text := range row {
 			cell, err := excelize.CoordinatesToCellName(j+1, i+1)
-			if err != nil {
-				return nil, err
-			}
+			ts.Check(err)
 			var v any = text
 			header := rows[0][j]
 			if i > 0 && types && strings.Contains(header, "Date") {
@@ -80,19 +75,13 @@ func workbook(rows [][]string, types bool) ([]byte, error) {
 			if n, err := strconv.Atoi(strings.ReplaceAll(text, ",", "")); i > 0 && types && err == nil && strings.HasSuffix(header, "*") {
 				v = n
 			}
-			if err := f.SetCellValue(sheet, cell, v); err != nil {
-				return nil, err
-			}
+			ts.Check(f.SetCellValue(sheet, cell, v))
 			if _, ok := v.(time.Time); ok {
-				if err := f.SetCellStyle(sheet, cell, cell, date); err != nil {
-					return nil, err
-				}
+				ts.Check(f.SetCellStyle(sheet, cell, cell, date))
 			}
 		}
 	}
 	b, err := f.WriteToBuffer()
-	if err != nil {
-		return nil, err
-	}
-	return b.Bytes(), nil
+	ts.Check(err)
+	return b.Bytes()
 }

@@ -315,29 +315,24 @@ func makeSessions(ts *testscript.TestScript, neg bool, args []string) {
 	arguments(ts, neg, args, "sessions DIRECTORY N")
 	n, err := strconv.Atoi(args[1])
 	ts.Check(err)
-	ts.Check(inDirectory(ts.MkAbs(args[0]), func(sessions session.Store, contents blob.Store) error {
+	inDirectory(ts, ts.MkAbs(args[0]), func(ctx context.Context, sessions *sqlite.Store, contents blob.Store) {
 		for i := range n {
 			k := session.Key{Owner: "depot", ID: session.ID(strconv.Itoa(i))}
-			st, _, err := sessions.Open(context.Background(), k, session.Named)
-			if err != nil {
-				return err
-			}
+			st, _, err := sessions.Open(ctx, k, session.Named)
+			ts.Check(err)
 			var in []session.Input
 			for _, name := range []string{"bol 0.pdf", "bol 1.pdf"} {
 				f := session.Input{Name: name}
 				for _, ref := range []*blob.Ref{&f.Content, &f.Reading} {
-					if *ref, err = contents.Put(context.Background(), strings.NewReader(strings.Repeat("x", 50))); err != nil {
-						return err
-					}
+					*ref, err = contents.Put(ctx, strings.NewReader(strings.Repeat("x", 50)))
+					ts.Check(err)
 				}
 				in = append(in, f)
 			}
-			if _, _, err := sessions.Attach(context.Background(), k, session.Attachment{Incarnation: st.Incarnation, Slot: session.BOL, Mode: session.Replace, Files: in}); err != nil {
-				return err
-			}
+			_, _, err = sessions.Attach(ctx, k, session.Attachment{Incarnation: st.Incarnation, Slot: session.BOL, Mode: session.Replace, Files: in})
+			ts.Check(err)
 		}
-		return nil
-	}))
+	})
 }
 
 // makeTasks puts jobs, and events to one webhook, all of which nobody carried out.
@@ -347,52 +342,40 @@ func makeTasks(ts *testscript.TestScript, neg bool, args []string) {
 	ts.Check(err)
 	events, err := strconv.Atoi(args[2])
 	ts.Check(err)
-	ts.Check(inDirectory(ts.MkAbs(args[0]), func(sessions session.Store, _ blob.Store) error {
-		ctx, tasks := context.Background(), sessions.(*sqlite.Store).Tasks()
+	inDirectory(ts, ts.MkAbs(args[0]), func(ctx context.Context, sessions *sqlite.Store, _ blob.Store) {
+		tasks := sessions.Tasks()
 		for range n {
-			if _, _, err := tasks.Put(ctx, queue.New{ID: queue.NewID("j_"), Owner: "depot", Kind: jobs.Kind}); err != nil {
-				return err
-			}
+			_, _, err := tasks.Put(ctx, queue.New{ID: queue.NewID("j_"), Owner: "depot", Kind: jobs.Kind})
+			ts.Check(err)
 		}
 		policy, err := webhook.NewPolicy([]string{"hooks.example.com"}, nil)
-		if err != nil {
-			return err
-		}
+		ts.Check(err)
 		service := webhook.New(webhook.Config{Endpoints: sessions.Webhooks(), Queue: tasks, Policy: policy})
-		if _, err := service.Add(ctx, "depot", "https://hooks.example.com/", nil, ""); err != nil {
-			return err
-		}
+		_, err = service.Add(ctx, "depot", "https://hooks.example.com/", nil, "")
+		ts.Check(err)
 		for range events {
-			if err := service.Emit(ctx, "depot", webhook.Event{Type: webhook.SheetReady}); err != nil {
-				return err
-			}
+			ts.Check(service.Emit(ctx, "depot", webhook.Event{Type: webhook.SheetReady}))
 		}
-		return nil
-	}))
+	})
 }
 
 func damage(ts *testscript.TestScript, neg bool, args []string) {
 	arguments(ts, neg, args, "damage DIRECTORY")
 	dir := ts.MkAbs(args[0])
-	ts.Check(inDirectory(dir, func(sessions session.Store, _ blob.Store) error {
-		page, err := sessions.List(context.Background(), session.Query{Limit: 1})
-		if err != nil {
-			return err
-		}
+	inDirectory(ts, dir, func(ctx context.Context, sessions *sqlite.Store, _ blob.Store) {
+		page, err := sessions.List(ctx, session.Query{Limit: 1})
+		ts.Check(err)
 		k := string(page.Sessions[0].BOL[0].Content.Key)
-		return os.WriteFile(filepath.Join(dir, "contents", k[:2], k), []byte(strings.Repeat("x", 49)+"y"), 0o600)
-	}))
+		ts.Check(os.WriteFile(filepath.Join(dir, "contents", k[:2], k), []byte(strings.Repeat("x", 49)+"y"), 0o600))
+	})
 }
 
 // inDirectory opens a data directory for a while.
-func inDirectory(dir string, do func(session.Store, blob.Store) error) error {
+func inDirectory(ts *testscript.TestScript, dir string, do func(context.Context, *sqlite.Store, blob.Store)) {
 	store, err := sqlite.Open(context.Background(), dir, session.Settings{})
-	if err != nil {
-		return err
-	}
+	ts.Check(err)
+	defer func() { ts.Check(store.Close()) }()
 	contents, err := files.Open(filepath.Join(dir, "contents"))
-	if err == nil {
-		err = do(store, contents)
-	}
-	return errors.Join(err, store.Close())
+	ts.Check(err)
+	do(context.Background(), store, contents)
 }

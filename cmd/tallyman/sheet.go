@@ -229,15 +229,15 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 	if !o.quiet {
 		summarize(std.err, s, sheet.Listed)
 		if growing != nil {
-			fmt.Fprintln(std.err, visible(growing.said(appended)))
+			tell(std.err, "%s", growing.said(appended))
 		}
 	}
 	for i, row := range lost {
 		if i == sheet.Listed {
-			fmt.Fprintf(std.err, "… and %d more rows of %s\n", len(lost)-i, visible(o.carry))
+			tell(std.err, "… and %d more rows of %s", len(lost)-i, o.carry)
 			break
 		}
-		fmt.Fprintln(std.err, visible(fmt.Sprintf("Not carried over from %s, row %d: %s", o.carry, row.Row, fault.Sentence(row.Why))))
+		tell(std.err, "Not carried over from %s, row %d: %s", o.carry, row.Row, fault.Sentence(row.Why))
 	}
 	if o.strict {
 		if len(lost) > 0 {
@@ -425,10 +425,7 @@ func (p *progress) show(at intake.Progress) {
 // findings at most.
 func summarize(w io.Writer, s *sheet.Sheet, most int) {
 	d := s.Document
-	line := func(format string, args ...any) {
-		// Some of the words come from untrusted files.
-		fmt.Fprintln(w, visible(fmt.Sprintf(format, args...)))
-	}
+	line := func(format string, args ...any) { tell(w, format, args...) }
 	line("%s, %s, %s", text.Count(d.PageCount(), "page"), text.Count(len(d.Bills), "bill"), text.Count(d.Lines(), "line"))
 	counts := fmt.Sprintf("%d reconciled, %d mismatched, %d unchecked",
 		d.Count(bol.Reconciled), d.Count(bol.Mismatched), d.Count(bol.Unchecked))
