@@ -327,11 +327,11 @@ func (b *box) keep(ctx context.Context, folder string, r io.Reader, size int64) 
 // the server cannot move in one step, the copy that an interrupted one made is not made again.
 func (b *box) putAway(ctx context.Context, uid imap.UID, id, folder string, flags ...imap.Flag) error {
 	set := imap.UIDSetNum(uid)
+	mark := func(flags ...imap.Flag) error {
+		return b.client.Store(set, &imap.StoreFlags{Op: imap.StoreFlagsAdd, Silent: true, Flags: flags}, nil).Close()
+	}
 	if len(flags) > 0 {
-		err := b.do(ctx, 0, func() error {
-			return b.client.Store(set, &imap.StoreFlags{Op: imap.StoreFlagsAdd, Silent: true, Flags: flags}, nil).Close()
-		})
-		if err != nil {
+		if err := b.do(ctx, 0, func() error { return mark(flags...) }); err != nil {
 			return err
 		}
 	}
@@ -354,7 +354,7 @@ func (b *box) putAway(ctx context.Context, uid imap.UID, id, folder string, flag
 				return err
 			}
 		}
-		if err := b.client.Store(set, &imap.StoreFlags{Op: imap.StoreFlagsAdd, Silent: true, Flags: []imap.Flag{imap.FlagDeleted}}, nil).Close(); err != nil {
+		if err := mark(imap.FlagDeleted); err != nil {
 			return err
 		}
 		if !b.client.Caps().Has(imap.CapUIDPlus) {

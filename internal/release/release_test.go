@@ -21,17 +21,23 @@ import (
 	built "tallyman/internal/testing/program"
 )
 
-// program writes a minimal source that is built like the product.
-func program(t *testing.T, dir string) {
+// write writes files into a folder.
+func write(t *testing.T, dir string, files map[string]string) {
 	t.Helper()
-	for name, text := range map[string]string{
-		"go.mod": "module small\n\ngo 1.26.0\n\ntoolchain " + runtime.Version() + "\n",
-		"cmd/tallyman/main.go": "package main\n\nimport \"runtime\"\n\nvar version, revision string\n\n" +
-			"func main() { _, file, _, _ := runtime.Caller(0); println(version, revision, file) }\n",
-	} {
+	for name, text := range files {
 		path := filepath.Join(dir, name)
 		must.OK(t, errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(text), 0o644)))
 	}
+}
+
+// program writes a minimal source that is built like the product.
+func program(t *testing.T, dir string) {
+	t.Helper()
+	write(t, dir, map[string]string{
+		"go.mod": "module small\n\ngo 1.26.0\n\ntoolchain " + runtime.Version() + "\n",
+		"cmd/tallyman/main.go": "package main\n\nimport \"runtime\"\n\nvar version, revision string\n\n" +
+			"func main() { _, file, _, _ := runtime.Caller(0); println(version, revision, file) }\n",
+	})
 }
 
 // The same source in two folders makes the same binary, which has its version and is
@@ -170,9 +176,7 @@ func TestOnlyAnEarlierReleaseIsRemoved(t *testing.T) {
 		{map[string]string{"SHA256SUMS": strings.Repeat("0a", 32) + "  letter.txt\n", "letter.txt": ""}, false},
 	} {
 		dir := t.TempDir()
-		for name, text := range c.files {
-			must.OK(t, os.WriteFile(filepath.Join(dir, name), []byte(text), 0o600))
-		}
+		write(t, dir, c.files)
 		err := load.Run(func() { clearOut(dir) })
 		left, _ := os.ReadDir(dir)
 		if (err == nil) != c.removed || !c.removed && len(left) != len(c.files) || c.removed && len(left) > 0 {
@@ -184,10 +188,7 @@ func TestOnlyAnEarlierReleaseIsRemoved(t *testing.T) {
 
 func TestASourceWithoutGitIsCopied(t *testing.T) {
 	from, to := t.TempDir(), filepath.Join(t.TempDir(), "copy")
-	for _, name := range []string{"go.mod", "a/b.go", "dist/old.zip"} {
-		path := filepath.Join(from, name)
-		must.OK(t, errors.Join(os.MkdirAll(filepath.Dir(path), 0o755), os.WriteFile(path, []byte(name), 0o644)))
-	}
+	write(t, from, map[string]string{"go.mod": "m", "a/b.go": "b", "dist/old.zip": "z"})
 	copySource(from, to)
 	if names := sourceFiles(to); strings.Join(names, " ") != "a/b.go go.mod" {
 		t.Errorf("%q were copied", names)
@@ -196,7 +197,7 @@ func TestASourceWithoutGitIsCopied(t *testing.T) {
 
 func TestAToolchainIsNamed(t *testing.T) {
 	r := release{source: t.TempDir()}
-	must.OK(t, os.WriteFile(filepath.Join(r.source, "go.mod"), []byte("module x\n\ngo 1.26.0\n"), 0o644))
+	write(t, r.source, map[string]string{"go.mod": "module x\n\ngo 1.26.0\n"})
 	if err := load.Run(func() { r.toolchain() }); err == nil {
 		t.Error("a go.mod without a toolchain is taken")
 	}

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"sync"
 	"sync/atomic"
 	"testing"
 	"time"
@@ -49,6 +50,18 @@ func (in *inbox) put(name, content string) {
 func (in *inbox) once() {
 	in.Helper()
 	must.OK(in, New(in.c).Once(in.Context()))
+}
+
+// when returns a watcher that does something when it first comes to a step.
+func (in *inbox) when(step string, do func()) *Watcher {
+	w := New(in.c)
+	var once sync.Once
+	w.step = func(at string) {
+		if at == step {
+			once.Do(do)
+		}
+	}
+	return w
 }
 
 // hourPasses sets the times in the journal back by an hour and a bit.
@@ -360,17 +373,12 @@ func TestAFileThatChangesWhileItIsReadIsReadAgain(t *testing.T) {
 		in := newInbox(t)
 		in.put("a.pdf", "%PDF- A")
 		in.put("a.txt", "A")
-		w := New(in.c)
-		first := true
-		w.step = func(at string) {
-			if at == step && first {
-				first = false
-				in.put("new", "%PDF- A changed")
-				if err := os.Rename(filepath.Join(in.dir, "new"), filepath.Join(in.dir, "a.pdf")); err != nil {
-					t.Error(err)
-				}
+		w := in.when(step, func() {
+			in.put("new", "%PDF- A changed")
+			if err := os.Rename(filepath.Join(in.dir, "new"), filepath.Join(in.dir, "a.pdf")); err != nil {
+				t.Error(err)
 			}
-		}
+		})
 		must.OK(t, w.Once(t.Context()))
 		in.has("done", "a/a.pdf", "a/a.txt", "a/a.csv", "a/a.check.txt")
 		if got := in.text("a.pdf"); got != "%PDF- A changed" {
@@ -386,20 +394,15 @@ func TestAChangeThatOnlyTheContentShowsIsFound(t *testing.T) {
 	in.put("a.pdf", "%PDF- A")
 	in.put("a.txt", "A")
 	path := filepath.Join(in.dir, "a.pdf")
-	w := New(in.c)
-	first := true
-	w.step = func(at string) {
-		if at == "written" && first {
-			first = false
-			info, err := os.Stat(path)
-			if err != nil {
-				t.Error(err)
-				return
-			}
-			in.put("a.pdf", "%PDF- B")
-			os.Chtimes(path, time.Time{}, info.ModTime())
+	w := in.when("written", func() {
+		info, err := os.Stat(path)
+		if err != nil {
+			t.Error(err)
+			return
 		}
-	}
+		in.put("a.pdf", "%PDF- B")
+		os.Chtimes(path, time.Time{}, info.ModTime())
+	})
 	must.OK(t, w.Once(t.Context()))
 	in.has("done")
 	in.waits("a.pdf", "a.txt")
@@ -409,12 +412,7 @@ func TestAFileThatVanishesLeavesNothing(t *testing.T) {
 	in := newInbox(t)
 	in.put("a.pdf", "%PDF- A")
 	in.put("a.txt", "A")
-	w := New(in.c)
-	w.step = func(at string) {
-		if at == "written" {
-			os.Remove(filepath.Join(in.dir, "a.pdf"))
-		}
-	}
+	w := in.when("written", func() { os.Remove(filepath.Join(in.dir, "a.pdf")) })
 	must.OK(t, w.Once(t.Context()))
 	in.has("done")
 	in.has("failed")
