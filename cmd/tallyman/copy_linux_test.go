@@ -78,9 +78,8 @@ func (h house) put(t *testing.T, k session.Key, kind session.Kind, names ...stri
 		for _, ref := range []*blob.Ref{&in.Content, &in.Reading} {
 			b := make([]byte, 100+i*70_000)
 			rand.Read(b)
-			if *ref, err = h.contents.Put(t.Context(), bytes.NewReader(b)); err != nil {
-				t.Fatal(err)
-			}
+			*ref, err = h.contents.Put(t.Context(), bytes.NewReader(b))
+			must.OK(t, err)
 		}
 		a := session.Attachment{Incarnation: st.Incarnation, Slot: session.BOL, Mode: session.Append, Files: []session.Input{in}}
 		if strings.HasSuffix(name, ".csv") {

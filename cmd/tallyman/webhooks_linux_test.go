@@ -102,9 +102,8 @@ func TestWebhooksNeedTheOperatorsConsent(t *testing.T) {
 	must.OK(t, err)
 	defer r.Close()
 	c := &client.Client{URL: s.url, Session: "s"}
-	if _, err := c.New(t.Context()); err != nil {
-		t.Fatal(err)
-	}
+	_, err = c.New(t.Context())
+	must.OK(t, err)
 	var made struct{ Webhook struct{ ID string } }
 	body := `{"url": "` + r.URL + `/x", "events": ["sheet.ready"]}`
 	s.ask(t, api.Request{Method: "POST", Path: "/webhooks", Kind: "application/json", Body: []byte(body)}, &made)

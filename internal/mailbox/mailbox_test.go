@@ -128,6 +128,14 @@ func (o *office) has(folder string, want ...string) {
 	}
 }
 
+// sent compares the number of answers that were sent.
+func (o *office) sent(want int) {
+	o.Helper()
+	if n := len(o.Sent()); n != want {
+		o.Errorf("%d answers were sent, want %d", n, want)
+	}
+}
+
 // answer is an answer that was sent.
 type answer struct {
 	mail.Header
@@ -286,18 +294,14 @@ func TestAMailHasOneAnswer(t *testing.T) {
 	o.once()
 	o.has("INBOX")
 	o.one("1@x")
-	if n := len(o.Sent()); n != 2 {
-		t.Errorf("%d answers were sent", n)
-	}
+	o.sent(2)
 	if n := o.maker.Made.Load(); n != 2 {
 		t.Errorf("%d sheets were made", n)
 	}
 	// The Message-ID of another sender's mail is another mail: nobody can silence others.
 	o.deliver(postoffice.Compose("bob@friend.example", "1@x", "same ID", file("c.pdf", "%PDF- C"), file("o.csv", "C")))
 	o.once()
-	if n := len(o.Sent()); n != 3 {
-		t.Errorf("%d answers were sent", n)
-	}
+	o.sent(3)
 }
 
 func TestOthersAndProgramsGetNoAnswer(t *testing.T) {
@@ -329,9 +333,7 @@ func TestOthersAndProgramsGetNoAnswer(t *testing.T) {
 	if n := len(o.Folder("INBOX")); n != 15 {
 		t.Errorf("%d mails are left alone\n%s", n, o.log)
 	}
-	if n := len(o.Sent()); n != 0 {
-		t.Errorf("%d answers were sent", n)
-	}
+	o.sent(0)
 	o.c.Others = "Others"
 	o.once()
 	o.has("INBOX")
@@ -385,17 +387,13 @@ func TestASenderGetsSoManyAnswersInAnHour(t *testing.T) {
 	}
 	o.deliver(postoffice.Compose("bob@friend.example", "b@x", "S", file("bol.pdf", "%PDF- B"), file("o.csv", "B")))
 	o.once()
-	if n := len(o.Sent()); n != 3 {
-		t.Errorf("%d answers were sent", n)
-	}
+	o.sent(3)
 	if n := len(o.Folder("INBOX")); n != 2 {
 		t.Errorf("%d mails wait", n)
 	}
 	o.c.Hourly = 10 // as after an hour
 	o.once()
-	if n := len(o.Sent()); n != 5 {
-		t.Errorf("%d answers were sent", n)
-	}
+	o.sent(5)
 	o.has("INBOX")
 }
 
@@ -560,9 +558,7 @@ func TestAnAnswerThatIsRefusedIsSaidAndNotTriedForEver(t *testing.T) {
 		t.Errorf("%d answers were sent\n%s", n, o.log)
 	}
 	o.once()
-	if n := len(o.Sent()); n != 0 {
-		t.Errorf("%d answers were sent", n)
-	}
+	o.sent(0)
 }
 
 func TestNewNumbersOfMailsDoNoHarm(t *testing.T) {

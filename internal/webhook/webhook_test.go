@@ -216,9 +216,8 @@ func TestWhatCannotBeDeliveredIsListedAndSentAgainByHand(t *testing.T) {
 	}
 	r.Answer("/x", nil)
 	before := len(r.Got())
-	if _, err := s.Again(ctx, "acme", dead[2].ID); err != nil {
-		t.Fatal(err)
-	}
+	_, err := s.Again(ctx, "acme", dead[2].ID)
+	must.OK(t, err)
 	got := arrived(r, before+1)
 	if g := got[before]; g.ID != dead[2].Message || string(g.Data) != "1" {
 		t.Errorf("sent again was %+v, not %+v", g, dead[2])
@@ -229,9 +228,8 @@ func TestWhatCannotBeDeliveredIsListedAndSentAgainByHand(t *testing.T) {
 	arrived(r, before+3)
 	p.listed(s, "acme", all(3, Delivered))
 	// What was delivered can be sent again as well, and stays in the list.
-	if _, err := s.Again(ctx, "acme", p.listed(s, "acme", all(3, Delivered))[0].ID); err != nil {
-		t.Fatal(err)
-	}
+	_, err = s.Again(ctx, "acme", p.listed(s, "acme", all(3, Delivered))[0].ID)
+	must.OK(t, err)
 	p.listed(s, "acme", all(4, Delivered))
 	if err := refused(r); err != nil {
 		t.Error(err)
@@ -249,9 +247,8 @@ func TestRetryAfterPutsTheNextAttemptOffAndSendingNowDoesNotWait(t *testing.T) {
 		t.Errorf("it is tried again in %v", next)
 	}
 	r.Answer("/x", nil)
-	if _, err := s.Again(ctx, "acme", waits[0].ID); err != nil {
-		t.Fatal(err)
-	}
+	_, err := s.Again(ctx, "acme", waits[0].ID)
+	must.OK(t, err)
 	if ds := p.listed(s, "acme", all(1, Delivered)); ds[0].Message != waits[0].Message {
 		t.Errorf("%+v", ds)
 	}
@@ -319,9 +316,8 @@ func TestASecretIsReplacedWhileBothSign(t *testing.T) {
 	}
 	// Rotated again and again there are a few secrets, and each stops to sign.
 	for range 10 {
-		if next, err = s.Rotate(ctx, "acme", e.ID); err != nil {
-			t.Fatal(err)
-		}
+		next, err = s.Rotate(ctx, "acme", e.ID)
+		must.OK(t, err)
 	}
 	if n := len(next.Secrets); n != maxSecrets {
 		t.Errorf("%d secrets", n)

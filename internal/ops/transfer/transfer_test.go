@@ -63,9 +63,8 @@ func (p *place) attach(t *testing.T, id string, names ...string) session.State {
 	for _, name := range names {
 		in := session.Input{Name: name, Summary: json.RawMessage(`{"a": "<"}`)}
 		for _, ref := range []*blob.Ref{&in.Content, &in.Reading} {
-			if *ref, err = p.contents.Put(t.Context(), strings.NewReader(id+name)); err != nil {
-				t.Fatal(err)
-			}
+			*ref, err = p.contents.Put(t.Context(), strings.NewReader(id+name))
+			must.OK(t, err)
 		}
 		st, _, err = p.sessions.Attach(t.Context(), st.Key, session.Attachment{Incarnation: st.Incarnation, Slot: session.BOL, Mode: session.Append, Files: []session.Input{in}})
 		must.OK(t, err)
@@ -115,13 +114,11 @@ func TestDamagedContentsAreReportedAndEverythingElseIsCopied(t *testing.T) {
 	from.attach(t, "b", "four")
 	c := from.attach(t, "c", "", "six")
 	good := must.Read(t, from.path(a.BOL[0].Content))
-	if err := errors.Join(
+	must.OK(t, errors.Join(
 		os.WriteFile(from.path(a.BOL[0].Content), []byte("aonE"), 0o600), // a changed bit
 		os.WriteFile(from.path(a.BOL[1].Reading), []byte("at"), 0o600),   // truncated
 		os.Remove(from.path(c.BOL[0].Content)),
-	); err != nil {
-		t.Fatal(err)
-	}
+	))
 	r, err := Copy(t.Context(), from.source(), to.target(), from.options())
 	if err != nil || r.Copied != 3 || r.Contents != 9 || len(r.Problems) != 3 {
 		t.Fatalf("%+v, %v", r, err)
@@ -272,13 +269,11 @@ func TestSourceAndTargetWithTheSameContentsAreRefused(t *testing.T) {
 func TestPartsOfContentsAreReplaced(t *testing.T) {
 	from, to := newPlace(t), newPlace(t)
 	a := from.attach(t, "a", "one", "two")
-	if err := errors.Join(
+	must.OK(t, errors.Join(
 		os.WriteFile(to.path(a.BOL[0].Content), []byte("ao"), 0o600),
 		os.WriteFile(to.path(a.BOL[0].Reading), []byte("aone"), 0o600),
 		os.WriteFile(to.path(a.BOL[1].Content), nil, 0o600),
-	); err != nil {
-		t.Fatal(err)
-	}
+	))
 	r, err := Copy(t.Context(), from.source(), to.target(), from.options())
 	if err != nil || r.Copied != 1 || r.Contents != 3 {
 		t.Errorf("%+v, %v", r, err)

@@ -66,11 +66,7 @@ type Options struct {
 }
 
 // Sent is a mail that the SMTP server took.
-type Sent struct {
-	From string
-	To   []string
-	Raw  []byte
-}
+type Sent struct{ Raw []byte }
 
 // Office is a mail server.
 type Office struct {
@@ -336,11 +332,9 @@ func (x *xoauth2) Next(response []byte) (challenge []byte, done bool, err error)
 
 // transaction is a session of SMTP.
 type transaction struct {
-	f    *Office
-	c    *smtp.Conn
-	in   bool
-	from string
-	to   []string
+	f  *Office
+	c  *smtp.Conn
+	in bool
 }
 
 func (t *transaction) AuthMechanisms() []string { return t.f.mechanisms() }
@@ -355,25 +349,23 @@ func (t *transaction) Auth(mech string) (sasl.Server, error) {
 	}, func() { t.in = true }, smtp.ErrAuthFailed)
 }
 
-func (t *transaction) Reset()        { t.from, t.to = "", nil }
+func (t *transaction) Reset()        {}
 func (t *transaction) Logout() error { return nil }
 
-func (t *transaction) Mail(from string, _ *smtp.MailOptions) error {
+func (t *transaction) Mail(string, *smtp.MailOptions) error {
 	if !t.in {
 		return smtp.ErrAuthRequired
 	}
-	t.from = from
 	return nil
 }
 
-func (t *transaction) Rcpt(to string, _ *smtp.RcptOptions) error {
+func (t *transaction) Rcpt(string, *smtp.RcptOptions) error {
 	switch {
 	case t.f.occasion(RefuseMail):
 		return &smtp.SMTPError{Code: 550, EnhancedCode: smtp.EnhancedCode{5, 1, 1}, Message: "No such user"}
 	case t.f.occasion(Postpone):
 		return &smtp.SMTPError{Code: 451, EnhancedCode: smtp.EnhancedCode{4, 3, 0}, Message: "Come again later"}
 	}
-	t.to = append(t.to, to)
 	return nil
 }
 
@@ -389,7 +381,7 @@ func (t *transaction) Data(r io.Reader) error {
 	}
 	cut := t.f.occasion(CutData)
 	t.f.mu.Lock()
-	t.f.sent = append(t.f.sent, Sent{t.from, t.to, b})
+	t.f.sent = append(t.f.sent, Sent{b})
 	t.f.mu.Unlock()
 	if t.f.o.Copies {
 		t.f.user.Create("Sent", nil) // if it is not there

@@ -35,7 +35,7 @@ type Span struct {
 	Attributes        map[string]any // string or int64
 	Resource          map[string]any
 	Failed            bool
-	Start, End        uint64 // in nanoseconds since 1970
+	Start             uint64 // in nanoseconds since 1970
 }
 
 // New starts a collector.
@@ -72,7 +72,7 @@ func (c *Collector) keep(data *otlp.TracesData) {
 			for _, s := range scope.Spans {
 				got := Span{
 					ID: hex.EncodeToString(s.SpanId), Parent: hex.EncodeToString(s.ParentSpanId), Trace: hex.EncodeToString(s.TraceId),
-					Name: s.Name, Attributes: map[string]any{}, Resource: map[string]any{}, Start: s.StartTimeUnixNano, End: s.EndTimeUnixNano,
+					Name: s.Name, Attributes: map[string]any{}, Resource: map[string]any{}, Start: s.StartTimeUnixNano,
 					Failed: s.Status.GetCode() == otlp.Status_STATUS_CODE_ERROR,
 				}
 				for _, a := range s.Attributes {
