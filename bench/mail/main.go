@@ -4,22 +4,15 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"os"
 
+	"tallyman/internal/testing/load"
 	"tallyman/internal/testing/postoffice"
 	"tallyman/internal/testing/program"
 )
 
 func main() {
-	path, err := program.Path()
-	if err == nil {
-		defer program.Forget()
-		err = postoffice.Show(context.Background(), os.Stdout, path)
-	}
-	if err != nil {
-		fmt.Fprintln(os.Stderr, "bench/mail:", err)
-		program.Forget()
-		os.Exit(1)
-	}
+	load.Main("bench/mail", func() {
+		load.Check(postoffice.Show(context.Background(), os.Stdout, load.Must(program.Path())))
+	})
 }

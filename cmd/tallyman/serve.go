@@ -253,8 +253,7 @@ func (o *serveOptions) address(flags *pflag.FlagSet, haveKeys bool) (address str
 	if err != nil {
 		return "", false, misuse(flags, "--listen %q: %v; give HOST:PORT", o.listen, err)
 	}
-	ip := net.ParseIP(host)
-	loopback = host == "localhost" || ip != nil && ip.IsLoopback()
+	loopback = host == "localhost" || net.ParseIP(host).IsLoopback()
 	if !loopback && !haveKeys && !o.open {
 		return "", false, fault.New(fault.BadRequest, "%s can be reached by others, and there are no keys: make one with \"tallyman key add NAME%s\", "+
 			"listen on 127.0.0.1, or give --open to let everybody in", o.listen, o.storage.again())

@@ -87,8 +87,7 @@ func shown(s string) string { return pairing.Clean(pairing.Shorten(s, 200)) }
 
 // Loopback reports whether a server is on this machine, by its address.
 func (s Server) Loopback() bool {
-	ip := net.ParseIP(s.Host)
-	return s.Host == "localhost" || ip != nil && ip.IsLoopback()
+	return s.Host == "localhost" || net.ParseIP(s.Host).IsLoopback()
 }
 
 // Login says how to sign in to the servers.

@@ -53,8 +53,7 @@ func (c *Config) read(b []byte) envelope {
 		e.refs = append(e.refs, id)
 	}
 	if len(h["From"]) == 1 {
-		parser := mail.AddressParser{}
-		if all, err := parser.ParseList(h.Get("From")); err == nil && len(all) == 1 {
+		if all, err := mail.ParseAddressList(h.Get("From")); err == nil && len(all) == 1 {
 			e.from = strings.ToLower(all[0].Address)
 		}
 	}

@@ -77,9 +77,7 @@ func endpoint(address string) (string, error) {
 // collector (OTEL_EXPORTER_OTLP_HEADERS). It fails with fault.BadRequest if any of
 // them is invalid.
 func Open(ctx context.Context, c Config) (*Tracing, error) {
-	if c.Log == nil {
-		c.Log = slog.New(slog.DiscardHandler)
-	}
+	c.Log = cmp.Or(c.Log, slog.New(slog.DiscardHandler))
 	to, err := endpoint(c.URL)
 	if err != nil {
 		return nil, err

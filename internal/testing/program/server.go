@@ -33,7 +33,7 @@ type Server struct {
 	mu    sync.Mutex
 	cmd   *exec.Cmd
 	ended <-chan struct{}
-	url   string
+	url   string // "" while it is not running
 }
 
 // New returns the program at a path as a server that will listen on a free port of
@@ -111,9 +111,6 @@ func (s *Server) hear(line []byte) {
 func (s *Server) URL() string {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.cmd == nil {
-		return ""
-	}
 	return s.url
 }
 
@@ -170,7 +167,7 @@ func (s *Server) EndWithin(most time.Duration) *os.ProcessState {
 func (s *Server) stop(sig syscall.Signal, after, most time.Duration) *os.ProcessState {
 	s.mu.Lock()
 	cmd, ended := s.cmd, s.ended
-	s.cmd = nil
+	s.cmd, s.url = nil, ""
 	s.mu.Unlock()
 	if cmd == nil {
 		return nil
