@@ -64,8 +64,7 @@ func runKey(ctx context.Context, std streams, args []string) (int, error) {
 	if err != nil {
 		return exitFailed, err
 	}
-	code, err := changeKeys(ctx, std, at.keys, flags, made)
-	return code, errors.Join(err, at.close())
+	return exitOK, errors.Join(changeKeys(ctx, std, at.keys, flags, made), at.close())
 }
 
 // moment parses a time to come: a date, the beginning of which counts in UTC, a time as in
@@ -86,7 +85,7 @@ func moment(s string, now time.Time) (time.Time, error) {
 }
 
 // changeKeys executes a command line about keys.
-func changeKeys(ctx context.Context, std streams, ring keys.Ring, flags *pflag.FlagSet, made keys.Key) (int, error) {
+func changeKeys(ctx context.Context, std streams, ring keys.Ring, flags *pflag.FlagSet, made keys.Key) error {
 	what := flags.Arg(0)
 	switch {
 	case what == "add" && flags.NArg() == 2:
@@ -96,7 +95,7 @@ func changeKeys(ctx context.Context, std streams, ring keys.Ring, flags *pflag.F
 		return listKeys(ctx, std, ring)
 	case what == "remove" && (flags.NArg() == 2 || flags.NArg() == 3 && flags.Arg(2) != ""):
 		if err := ring.Remove(ctx, session.Owner(flags.Arg(1)), flags.Arg(2)); err != nil {
-			return exitFailed, err
+			return err
 		}
 		id := flags.Arg(2)
 		if id != "" {
@@ -106,28 +105,28 @@ func changeKeys(ctx context.Context, std streams, ring keys.Ring, flags *pflag.F
 		if left, err := ring.All(ctx); err == nil && len(left) == 0 {
 			fmt.Fprintln(std.err, "It was the last one. A running server lets nobody in now; started anew on this machine's own address it serves without keys.")
 		}
-		return exitOK, nil
+		return nil
 	}
-	return exitFailed, misuse(flags, "use \"key add NAME\", \"key list\" or \"key remove NAME [ID]\"")
+	return misuse(flags, "use \"key add NAME\", \"key list\" or \"key remove NAME [ID]\"")
 }
 
 // addKey makes a key. Only the key itself goes to standard output, so that scripts
 // can read it from there.
-func addKey(ctx context.Context, std streams, ring keys.Ring, made keys.Key) (int, error) {
+func addKey(ctx context.Context, std streams, ring keys.Ring, made keys.Key) error {
 	secret, err := ring.Add(ctx, made)
 	if err != nil {
-		return exitFailed, err
+		return err
 	}
 	all, err := ring.All(ctx)
 	if err != nil {
-		return exitFailed, err
+		return err
 	}
 	k, _ := keys.Find(all, secret)
 	name := visible(string(made.Name))
 	if _, err := fmt.Fprintln(standardOutput{std.out}, secret); err != nil {
 		// A key that the user did not see is useless.
 		_ = ring.Remove(context.WithoutCancel(ctx), made.Name, k.ID())
-		return exitFailed, err
+		return err
 	}
 	fmt.Fprintf(std.err, "This is the key of %s. It is not shown again; callers send it as \"Authorization: Bearer KEY\".\n", name)
 	for _, o := range all {
@@ -135,17 +134,17 @@ func addKey(ctx context.Context, std streams, ring keys.Ring, made keys.Key) (in
 			fmt.Fprintf(std.err, "%s has another key, which stays valid until you remove it: tallyman key remove %s %s\n", name, name, o.ID())
 		}
 	}
-	return exitOK, nil
+	return nil
 }
 
-func listKeys(ctx context.Context, std streams, ring keys.Ring) (int, error) {
+func listKeys(ctx context.Context, std streams, ring keys.Ring) error {
 	all, err := ring.All(ctx)
 	if err != nil {
-		return exitFailed, err
+		return err
 	}
 	if len(all) == 0 {
 		fmt.Fprintln(std.err, "There are no keys.")
-		return exitOK, nil
+		return nil
 	}
 	table := tabwriter.NewWriter(standardOutput{std.out}, 0, 0, 2, ' ', 0)
 	yes := map[bool]string{false: "no", true: "yes"}
@@ -161,7 +160,7 @@ func listKeys(ctx context.Context, std streams, ring keys.Ring) (int, error) {
 		fmt.Fprintf(table, "%s\t%s\t%s\t%s\t%s\t%s\n", visible(string(k.Name)), k.ID(), yes[k.Admin], yes[k.ReadOnly], k.Created.Format(time.DateOnly), expires)
 	}
 	if err := table.Flush(); err != nil {
-		return exitFailed, fault.In("listing the keys", err)
+		return fault.In("listing the keys", err)
 	}
-	return exitOK, nil
+	return nil
 }

@@ -239,15 +239,13 @@ func runSheet(ctx context.Context, std streams, args []string) (int, error) {
 		}
 		tell(std.err, "Not carried over from %s, row %d: %s", o.carry, row.Row, fault.Sentence(row.Why))
 	}
-	if o.strict {
-		if len(lost) > 0 {
-			fmt.Fprintf(std.err, "tallyman sheet: --strict: %s not carried over\n", text.Verb(len(lost), "row", "was", "were"))
-			return exitStrict, nil
-		}
-		if why := strictly(s); why != "" {
-			fmt.Fprintf(std.err, "tallyman sheet: --strict: %s\n", why)
-			return exitStrict, nil
-		}
+	why := strictly(s)
+	if len(lost) > 0 {
+		why = text.Verb(len(lost), "row", "was", "were") + " not carried over"
+	}
+	if o.strict && why != "" {
+		fmt.Fprintf(std.err, "tallyman sheet: --strict: %s\n", why)
+		return exitStrict, nil
 	}
 	return exitOK, nil
 }
