@@ -172,30 +172,26 @@ func (d *doctor) users(context.Context) {
 	switch {
 	case err != nil:
 		d.fail(check, "it is unknown whether a server uses %s: %v — run this as the server's user", d.Data, err)
-		return
 	case h.Hidden:
 		d.ok(check, "a process uses this data directory, whose ID cannot be read")
-		return
 	case h.PID == 0 && !h.Sure:
 		d.ok(check, "this system does not show whether a server uses this data directory")
-		return
 	case h.PID == 0:
 		d.ok(check, "no server uses this data directory")
-		return
 	case !h.Sure:
 		d.warn(check, "the process with ID %d claimed %s and is not visible from here — it runs in another container, or it was killed and the next start takes the directory over", h.PID, d.Data)
-		return
-	}
-	d.pid = h.PID
-	switch same, replaced, known := sameProgram(h.PID); {
-	case !known:
-		d.ok(check, "the process with ID %d uses this data directory", h.PID)
-	case replaced:
-		d.warn(check, "the process with ID %d uses this data directory, and its program was replaced since it started — restart it to have the new one", h.PID)
-	case !same:
-		d.warn(check, "the process with ID %d uses this data directory and runs another program than this one — use the doctor of that program, or restart the server with this one", h.PID)
 	default:
-		d.ok(check, "the process with ID %d uses this data directory; it is this very program", h.PID)
+		d.pid = h.PID
+		switch same, replaced, known := sameProgram(h.PID); {
+		case !known:
+			d.ok(check, "the process with ID %d uses this data directory", h.PID)
+		case replaced:
+			d.warn(check, "the process with ID %d uses this data directory, and its program was replaced since it started — restart it to have the new one", h.PID)
+		case !same:
+			d.warn(check, "the process with ID %d uses this data directory and runs another program than this one — use the doctor of that program, or restart the server with this one", h.PID)
+		default:
+			d.ok(check, "the process with ID %d uses this data directory; it is this very program", h.PID)
+		}
 	}
 }
 
