@@ -251,7 +251,7 @@ func ownedPath(option, at string, known []keys.Key, whose string) (session.Owner
 	return session.Owner(name), rest, nil
 }
 
-// withoutKey returns the path of [KEY=]PATH, of which all is the path if there is such a file.
+// withoutKey returns the path of [KEY=]PATH. If there is a file of the whole name, that is the path.
 func withoutKey(at string) string {
 	if _, err := os.Stat(at); err != nil {
 		if _, path, ok := strings.Cut(at, "="); ok {

@@ -66,8 +66,8 @@ type sheetOptions struct {
 	tesseract   string
 }
 
-// readingFlags defines the options of the reading that most commands have. what is given up
-// on after the first time.
+// readingFlags defines the options for reading that several commands have. what is what
+// --timeout is for, as in "a file".
 func readingFlags(flags *pflag.FlagSet, what string, timeout, pageTimeout *time.Duration, tesseract *string) {
 	flags.DurationVar(timeout, "timeout", 3*time.Minute, "give up on "+what+" after this `TIME`")
 	flags.DurationVar(pageTimeout, "page-timeout", time.Minute, "give up on a page that is read from its picture after this `TIME`")
