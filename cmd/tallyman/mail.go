@@ -93,8 +93,8 @@ func (o *mailOptions) flags(flags *pflag.FlagSet) {
 // config returns the settings of the mailbox, apart from who reads. Without --state, what was
 // done is remembered below data.
 func (o *mailOptions) config(flags *pflag.FlagSet, data string) (c mailbox.Config, err error) {
-	for name, value := range map[string]string{"imap": o.imap, "smtp": o.smtp, "user": o.user} {
-		if value == "" {
+	for _, name := range []string{"imap", "smtp", "user"} {
+		if flags.Lookup(name).Value.String() == "" {
 			return c, misuse(flags, "--imap, --smtp and --user are needed, and --%s is missing", name)
 		}
 	}
