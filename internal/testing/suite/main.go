@@ -99,7 +99,7 @@ func quick(ctx context.Context, r *results) error {
 	var some []string
 	for _, p := range all {
 		if why, slow := slow[p]; slow {
-			r.skip("./"+p, "", "only in the whole run: "+why)
+			r.skip("./"+p, "only in the whole run: "+why)
 			continue
 		}
 		some = append(some, "./"+p)
@@ -305,7 +305,7 @@ func longLines(dir string) (places []string, err error) {
 // name a copy of it.
 func vulnerabilities(ctx context.Context, r *results) error {
 	if os.Getenv("GOVULNDB") == "" && !answers(ctx, "https://vuln.go.dev/index/db.json") {
-		r.skip("govulncheck", "", "its database is out of reach")
+		r.skip("govulncheck", "its database is out of reach")
 		return nil
 	}
 	return r.timed("govulncheck", func() error { return command(ctx, plain, "go", "run", govulncheck, "./...") })

@@ -187,11 +187,11 @@ func (r *results) say(format string, args ...any) {
 	fmt.Fprintf(r.to, format, args...)
 }
 
-// skip records something that was not run.
-func (r *results) skip(pkg, test, why string) {
+// skip records a package or a check that was not run.
+func (r *results) skip(what, why string) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
-	r.skips = append(r.skips, skipped{name{pkg, test}, why})
+	r.skips = append(r.skips, skipped{name{pkg: what}, why})
 }
 
 // timed records the time of a check that is not a test, and whether it failed.
