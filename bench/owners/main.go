@@ -121,7 +121,7 @@ func (m *bench) run(ctx context.Context) (ok bool) {
 	before, _ := load.Memory(s.PID())
 	if m.each {
 		m.oneByOne(ctx, alone)
-		return false
+		return failed.Load() == 0
 	}
 	bare := load.StartBare(load.BareAnswer{Body: []byte(`{"version":"bare"}` + "\n")})
 	client, _, _ := m.beside(ctx, bare.URL, m.quiet, m.only)

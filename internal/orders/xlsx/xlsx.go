@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/xml"
 	"errors"
+	"io"
 	"regexp"
 	"strconv"
 	"strings"
@@ -180,7 +181,10 @@ func (s *sheetReader) rows() error {
 	err = s.x.named("sheetData", func(xml.StartElement) error {
 		return cmp.Or(s.x.named("row", s.readRow), errEnough)
 	})
-	if errors.Is(err, errEnough) {
+	if err == nil { // there are no rows; a damaged part must not pass for an empty one
+		_, err = s.x.start()
+	}
+	if err == io.EOF || errors.Is(err, errEnough) {
 		return nil
 	}
 	return err
