@@ -97,7 +97,7 @@ func (s *sender) ask(ctx context.Context, way, method, path, kind string, files 
 	a.took, a.err, a.status, a.body = time.Since(began), err, got.Status, got.Body
 	a.kind, _, _ = mime.ParseMediaType(got.Header.Get("Content-Type"))
 	if ctx.Err() != nil {
-		return a // the run was cancelled, which is no fault of the server
+		return a // the run was cancelled, which is not a fault of the server
 	}
 	s.check(&a, kind)
 	s.answers = append(s.answers, a)

@@ -37,7 +37,7 @@ func newGrowth(path string) (*growth, error) {
 		return nil, fault.New(fault.BadRequest, "%s cannot grow: end the name with .csv or .xlsx", path)
 	}
 	if info, err := os.Stat(path); err == nil && !info.Mode().IsRegular() {
-		return nil, fault.New(fault.BadRequest, "%s cannot grow, since it is no file", path)
+		return nil, fault.New(fault.BadRequest, "%s cannot grow, since it is not a file", path)
 	}
 	return &growth{path: path, format: f}, nil
 }

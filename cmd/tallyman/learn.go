@@ -39,7 +39,7 @@ Usage: tallyman learn [--profile FILE] [--page N] [--name NAME] [--column …] [
   tallyman learn --column 310-360=pieces --top 210 bol.pdf
                                                         where a column is, in points, and where rows begin
   tallyman learn --total SUMMA --no-line "Carried over" --profile house.toml bol.pdf
-                                                        which rows are the total, and which are no lines
+                                                        which rows are the total, and which are not lines
   tallyman learn --not-sum pallets=max --profile house.toml bol.pdf
                                                         a printed total is the largest figure (or count, none)
 
@@ -74,7 +74,7 @@ func runLearn(ctx context.Context, std streams, args []string) (int, error) {
 	flags.StringArrayVar(&o.none, "no-line", nil, "rows that begin with `TEXT` are neither lines nor totals")
 	flags.StringArrayVar(&o.lines, "line", nil, "rows that begin with `TEXT` are lines")
 	flags.StringArrayVar(&o.end, "end", nil, "the table ends above the row that begins with `TEXT`")
-	flags.StringArrayVar(&o.notSums, "not-sum", nil, "a `FIELD=KIND` whose printed total is no sum: max, count or none")
+	flags.StringArrayVar(&o.notSums, "not-sum", nil, "a `FIELD=KIND` whose printed total is not a sum: max, count or none")
 	flags.BoolVar(&o.list, "list", false, "list the learnt forms of the profile")
 	flags.StringVar(&o.forget, "forget", "", "forget the learnt form `NAME`")
 	flags.StringVar(&o.rename, "rename", "", "give a learnt form another name, as `OLD=NEW`")

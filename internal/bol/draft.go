@@ -248,7 +248,7 @@ func (f *Draft) AddLine(bill int, cells map[string]string, place Value) (line in
 	return line, nil
 }
 
-// RemoveLine removes what is no line of a bill.
+// RemoveLine removes what is not a line of a bill.
 func (f *Draft) RemoveLine(bill, line int) {
 	f.bill(bill).change.added = true
 	f.gone[[2]int{bill, line}] = true

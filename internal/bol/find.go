@@ -296,7 +296,7 @@ func inLine(row []heading, need int) (best []heading) {
 	for _, h := range row {
 		columns[h.Column] = true
 	}
-	// Real headings occur once each. A page that repeats them many times is no table,
+	// Real headings occur once each. A page that repeats them many times is not a table,
 	// and would take long.
 	if len(columns) < need || len(row) > 48 {
 		return nil

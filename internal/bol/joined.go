@@ -78,7 +78,7 @@ func (d *Document) Shows(file int) bool {
 
 // pictures is what was read of one file of pictures by itself.
 type pictures struct {
-	printed bool       // it has pages that are no pictures
+	printed bool       // it has pages that are not pictures
 	pages   []*reading // that no known layout claims
 	bills   []*reading // of these pages
 }

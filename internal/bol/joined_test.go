@@ -149,7 +149,7 @@ func TestABillGoesOnInTheNextPicture(t *testing.T) {
 			[][]page.Page{{one}, {picture("Page: 2 of 2", true, theOthers[0], sum)}},
 			"PL-4711 unproved: A-100 at 0/1 A-101 at 0/1;  unproved: B-200 at 1/1; missing_page at 0/1; missing_page at 1/1",
 		},
-		"the second one is no picture": {
+		"the second one is not a picture": {
 			[][]page.Page{{one}, {printed}},
 			"PL-4711 unproved: A-100 at 0/1 A-101 at 0/1; PL-4711 unproved: B-200 at 1/1 B-201 at 1/1; missing_page at 0/1; differing_page at 1/1; missing_page at 1/1",
 		},

@@ -299,7 +299,7 @@ func TestTheConsigneeAndItsCode(t *testing.T) {
 		{"a long name", []text{{63, 193, "THE VERY LONG NAME OF A COMPANY THAT DOES NOT FIT"}, {63, 205, "USA"}, {243, 205, "B1920"}},
 			"THE VERY LONG NAME OF A COMPANY THAT DOES NOT FIT | USA", "B1920"},
 		{"a code of two words", []text{{63, 205, "USA"}, {243, 205, "AB 12"}}, "USA", "AB 12"},
-		{"a wide gap further up is no code", []text{{63, 193, "PHILADELPHIA, PA"}, {240, 193, "19114"}, {63, 205, "USA"}},
+		{"a wide gap further up is not a code", []text{{63, 193, "PHILADELPHIA, PA"}, {240, 193, "19114"}, {63, 205, "USA"}},
 			"PHILADELPHIA, PA 19114 | USA", ""},
 		{"nothing at all", nil, "", ""},
 	} {
@@ -332,7 +332,7 @@ func TestTheFoot(t *testing.T) {
 		{name: "blank"},
 		{name: "without a cube", printed: foot{"2", "48", "22.0", ""}, want: foot{"2", "48", "22.0", ""}},
 		{name: "without pieces", printed: foot{"2", "", "22.0", "2.03"}, want: foot{"2", "", "22.0", "2.03"}},
-		{name: "a weight that is no number", printed: foot{"2", "48", "2Z.0", "2.03"}, want: foot{"2", "48", "2Z.0", "2.03"},
+		{name: "a weight that is not a number", printed: foot{"2", "48", "2Z.0", "2.03"}, want: foot{"2", "48", "2Z.0", "2.03"},
 			problems: "unread_total: 2Z.0"},
 		{name: "a negative total", printed: foot{"-2", "48", "22.0", "2.03"}, want: foot{"-2", "48", "22.0", "2.03"},
 			problems: "unread_total: -2"},

@@ -37,7 +37,7 @@ type Sight struct {
 	Agreed bool
 	// Guesses are what the value may be, the likeliest first; one if both readers agree.
 	Guesses []Guess
-	// Doubts are the indexes of the characters of a text, which is no figure, that the readers do
+	// Doubts are the indexes of the characters of a text, which is not a figure, that the readers do
 	// not agree on.
 	Doubts []int
 	// Orders is what the order export has in the place of a doubtful text; "" if it does not
@@ -105,7 +105,7 @@ func partAt(words []page.Word, v *Value) (found piece, ok bool) {
 	return found, ok
 }
 
-// zeros are what the second reader takes a zero with a stroke for that is no digit.
+// zeros are what the second reader takes a zero with a stroke for that is not a digit.
 const zeros = "@QOoØ"
 
 // digitsOnly returns a figure that the second reader read with zeros in place of what is no
@@ -236,7 +236,7 @@ func sighted(words []page.Word, n *Number, figure func(text string) bool) {
 		s.Guesses = []Guess{{n.Text, 0}}
 		return
 	}
-	// What is no figure at all says nothing of one.
+	// What is not a figure at all says nothing of one.
 	other := false
 	for _, read := range p.word.Second {
 		second := p.second(read)

@@ -69,15 +69,15 @@ func TestWhatTwoReadersReadIsReconciledOnlyIfNothingElseIsPossible(t *testing.T)
 		chosen []string
 		loose  []string
 	}{
-		"both read the same":                        {page: twoLines(), outcome: Reconciled},
-		"zeros with a stroke are no digits for one": {page: twoLines(), second: texts{"20.3": "2@.3", "4.06": "4.Q6"}, outcome: Reconciled},
-		"one misreads a line":                       {page: twoLines(), second: texts{"48": "43"}, outcome: Reconciled, chosen: []string{"48 of 48 and 43"}},
-		"the other misreads it":                     {page: twoLines(), first: texts{"48": "43"}, outcome: Reconciled, chosen: []string{"48 of 43 and 48"}},
-		"one misreads two figures":                  {page: twoLines(), second: texts{"48": "43", "36": "38"}, outcome: Reconciled, chosen: []string{"48 of 48 and 43", "36 of 36 and 38"}},
-		"one looks twice and differs":               {page: twoLines(), second: texts{"2.61": "2.81 2.61"}, outcome: Reconciled, chosen: []string{"2.61 of 2.61 and 2.81/2.61"}},
-		"one reads no figure":                       {page: twoLines(), second: texts{"48": "aB"}, outcome: Reconciled, chosen: []string{"48 of 48 and aB"}},
-		"a comma in place of the point":             {page: twoLines(), first: texts{"2.61": "2,61"}, outcome: Reconciled, chosen: []string{"2.61 of 2,61 and 2.61"}},
-		"dirt that both take for a point":           {page: twoLines(), first: texts{"48": ".48"}, second: texts{"48": ".48"}, outcome: Reconciled, chosen: []string{"48 of .48 and .48"}},
+		"both read the same":                         {page: twoLines(), outcome: Reconciled},
+		"zeros with a stroke are not digits for one": {page: twoLines(), second: texts{"20.3": "2@.3", "4.06": "4.Q6"}, outcome: Reconciled},
+		"one misreads a line":                        {page: twoLines(), second: texts{"48": "43"}, outcome: Reconciled, chosen: []string{"48 of 48 and 43"}},
+		"the other misreads it":                      {page: twoLines(), first: texts{"48": "43"}, outcome: Reconciled, chosen: []string{"48 of 43 and 48"}},
+		"one misreads two figures":                   {page: twoLines(), second: texts{"48": "43", "36": "38"}, outcome: Reconciled, chosen: []string{"48 of 48 and 43", "36 of 36 and 38"}},
+		"one looks twice and differs":                {page: twoLines(), second: texts{"2.61": "2.81 2.61"}, outcome: Reconciled, chosen: []string{"2.61 of 2.61 and 2.81/2.61"}},
+		"one reads no figure":                        {page: twoLines(), second: texts{"48": "aB"}, outcome: Reconciled, chosen: []string{"48 of 48 and aB"}},
+		"a comma in place of the point":              {page: twoLines(), first: texts{"2.61": "2,61"}, outcome: Reconciled, chosen: []string{"2.61 of 2,61 and 2.61"}},
+		"dirt that both take for a point":            {page: twoLines(), first: texts{"48": ".48"}, second: texts{"48": ".48"}, outcome: Reconciled, chosen: []string{"48 of .48 and .48"}},
 
 		"both misread a figure in one way":                          {page: twoLines(), first: texts{"48": "43"}, second: texts{"48": "43"}, outcome: Unproved, loose: []string{"43", "36", "84"}},
 		"neither reads it":                                          {page: twoLines(), first: texts{"48": "43"}, second: texts{"48": "46"}, outcome: Unproved, loose: []string{"43", "36", "84"}},

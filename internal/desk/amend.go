@@ -56,7 +56,7 @@ type Change struct {
 	// What identifies what is to be changed, if that is not Add, Undo and By.
 	What string
 	// Once names the change: if one of that name took effect already, it is not made again.
-	// "" is no name.
+	// "" is not a name.
 	Once string
 }
 

@@ -233,7 +233,7 @@ func by(readings []reading, own *profile.Profile) []reading {
 }
 
 // readBills reads each PDF of bills separately. The fault of one names it, and says
-// whether the others could be read. A picture without a bill of its own is no fault if a bill
+// whether the others could be read. A picture without a bill of its own is not a fault if a bill
 // goes on there from another file: one of these, or of those before, which may be nil.
 func readBills(ctx context.Context, reader *intake.Reader, files []intake.File, before func() *bol.Pages, progress func(intake.Progress)) ([]reading, error) {
 	var readings []reading

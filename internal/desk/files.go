@@ -180,7 +180,7 @@ func (d *Desk) OpenFile(ctx context.Context, st session.State, name string) (Fil
 // It returns the state after that and what it removed.
 //
 // It fails with fault.NotFound if there is no such file, with fault.BadRequest for the
-// sheet, which is no input, with AmendmentsChanged if the session has another revision, with
+// sheet, which is not an input, with AmendmentsChanged if the session has another revision, with
 // session.Superseded, and with the codes of storage.
 func (d *Desk) Detach(ctx context.Context, st session.State, name string, revision int64) (session.State, File, error) {
 	if revision != 0 && revision != st.Revision {

@@ -32,7 +32,7 @@ type Incoming struct {
 const KeyReused fault.Code = "idempotency_key_reused"
 
 // Once names the upload: if the session has the files of an upload of that name
-// already, they are not attached again. "" is no name. It can be called once, before
+// already, they are not attached again. "" is not a name. It can be called once, before
 // attaching.
 func (in *Incoming) Once(name string) { in.once = name }
 

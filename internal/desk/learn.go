@@ -193,7 +193,7 @@ func (l *lessons) forget(gone []blob.Key) {
 }
 
 // record adds a document to the learnt forms of an owner that it proved, so that they are
-// trusted after two. It is no part of the reading: what fails here is recorded with the
+// trusted after two. It is not part of the reading: what fails here is recorded with the
 // next document.
 func (d *Desk) record(ctx context.Context, owner session.Owner, readings []reading, a session.Attachment) {
 	proved := map[string]string{}

@@ -88,7 +88,7 @@ func TestABillOfTwoPicturesIsOneBill(t *testing.T) {
 	must.OK(t, err)
 	whole("read again", one)
 
-	// What is left of it when a picture is taken away is told, and is no fault.
+	// What is left of it when a picture is taken away is told, and is not a fault.
 	one, _, err = p.Detach(ctx, one, "photo1.png", 0)
 	must.OK(t, err)
 	s, err := p.Sheet(ctx, one)

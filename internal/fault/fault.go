@@ -18,7 +18,7 @@ type Code string
 
 // The codes that reading a document can end with.
 const (
-	NotAPDF        Code = "not_a_pdf"         // the content is no PDF
+	NotAPDF        Code = "not_a_pdf"         // the content is not a PDF
 	DamagedPDF     Code = "damaged_pdf"       // it begins as a PDF, but is truncated or broken
 	EncryptedPDF   Code = "encrypted_pdf"     // it cannot be opened without a password
 	DamagedPicture Code = "damaged_picture"   // it begins as a picture, but is broken or of a kind that is not read

@@ -16,7 +16,7 @@ type figures struct {
 	columns []column
 	rows    []figureRow
 	blank   bool                // there is a row for totals, without any
-	totals  map[Field]TotalKind // that are no sums
+	totals  map[Field]TotalKind // that are not sums
 }
 
 // figureRow is a row with what its cells say.
@@ -125,7 +125,7 @@ func (r *figureRow) figure(f Field) (Cell, bool) {
 	return Cell{}, false
 }
 
-// lines returns the rows that are no totals.
+// lines returns the rows that are not totals.
 func (t *figures) lines() (out []*figureRow) {
 	for i := range t.rows {
 		if !t.rows[i].total {

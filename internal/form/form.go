@@ -20,7 +20,7 @@ type Form struct {
 	Name    string
 	Columns []FormColumn // from left to right
 	Rows    []RowRule
-	// Totals are the fields whose printed totals are no sums.
+	// Totals are the fields whose printed totals are not sums.
 	Totals map[Field]TotalKind
 	// Proved names the documents that proved the form, by what is in them; see Document.
 	Proved []string
@@ -57,17 +57,17 @@ const (
 // RowKinds are all kinds of rows.
 var RowKinds = []RowKind{LineRow, TotalRow, NoRow, EndRow}
 
-// TotalKind says what a printed total is that is no sum.
+// TotalKind says what a printed total is that is not a sum.
 type TotalKind string
 
-// The kinds of totals that are no sums.
+// The kinds of totals that are not sums.
 const (
 	MaxTotal   TotalKind = "max"   // the largest figure of the column
 	CountTotal TotalKind = "count" // the number of lines that have a figure
 	NoTotal    TotalKind = "none"  // the form prints no total of the column
 )
 
-// TotalKinds are all kinds of totals that are no sums.
+// TotalKinds are all kinds of totals that are not sums.
 var TotalKinds = []TotalKind{MaxTotal, CountTotal, NoTotal}
 
 // The bounds of learnt forms.
@@ -165,7 +165,7 @@ func (f *Form) Check() (flaws []Flaw) {
 		case c.Unit != "" && !slices.Contains(Units, c.Unit):
 			wrong("columns", i, "there is no unit %q; there are %s", c.Unit, list(Units))
 		case !c.Unit.Suits(c.Field):
-			wrong("columns", i, "%s is no unit of %s", c.Unit, c.Field)
+			wrong("columns", i, "%s is not a unit of %s", c.Unit, c.Field)
 		}
 		switch {
 		case !(abs(c.Left) <= maxEdge && abs(c.Right) <= maxEdge):
@@ -203,7 +203,7 @@ func (f *Form) Check() (flaws []Flaw) {
 		case !field.IsFigure() || !of[field]:
 			wrong("totals", 0, "the form has no column of figures %q", field)
 		case !slices.Contains(TotalKinds, kind):
-			wrong("totals", 0, "a total that is no sum is one of %s, not %q", list(TotalKinds), kind)
+			wrong("totals", 0, "a total that is not a sum is one of %s, not %q", list(TotalKinds), kind)
 		}
 	}
 	if len(f.Proved) > trustedAfter {

@@ -334,7 +334,7 @@ func TestVICSNumbersHaveACheckDigit(t *testing.T) {
 	for digit := range 10 {
 		is, ok := VICS("0712345000001234" + fmt.Sprint(digit))
 		if !is {
-			t.Error("17 digits are no VICS number")
+			t.Error("17 digits are not a VICS number")
 		}
 		if ok {
 			right++

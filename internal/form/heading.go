@@ -52,7 +52,7 @@ func (s *leaf) hitAt(i, j int) *hit {
 	if best.shown {
 		return best
 	}
-	// A label, with its colon, names the value beside it and is no heading; a word within
+	// A label, with its colon, names the value beside it and is not a heading; a word within
 	// a sentence is none either.
 	last := best.words[len(best.words)-1]
 	if strings.HasSuffix(last.Text, ":") && len(best.tokens) > 0 {

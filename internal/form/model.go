@@ -220,7 +220,7 @@ type Check struct {
 	// Total is the place of the printed total.
 	Total Cell `json:"-"`
 	// Lines is the number of lines that have a figure, and Kind what the total is if a
-	// learnt form says that it is no sum; Sum is that, then.
+	// learnt form says that it is not a sum; Sum is that, then.
 	Lines int       `json:"-"`
 	Kind  TotalKind `json:"-"`
 }

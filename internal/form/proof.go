@@ -368,7 +368,7 @@ func (e *evidence) check(t *figures, f Field, used map[int]bool) (c Check, print
 // Words names the field for people.
 func (f Field) Words() string { return strings.ReplaceAll(string(f), "_", " ") }
 
-// noSum compares a total that a learnt form says is no sum. What agrees proves nothing, so
+// noSum compares a total that a learnt form says is not a sum. What agrees proves nothing, so
 // the column stays one without a printed total.
 func (e *evidence) noSum(t *figures, f Field, kind TotalKind, c Check, used map[int]bool) (Check, bool) {
 	c.Kind = kind

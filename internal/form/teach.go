@@ -306,7 +306,7 @@ func (s *leaf) rowAt(y float32, l *Lesson) (words []*word) {
 	return words
 }
 
-// wordsIn returns the words of a part of the page that are no headings.
+// wordsIn returns the words of a part of the page that are not headings.
 func (s *leaf) wordsIn(left, right, top, bottom float32) (words []*word) {
 	for _, w := range s.words {
 		if y := (w.Box.Y0 + w.Box.Y1) / 2; w.middle() >= left && w.middle() <= right && y >= top && y <= bottom && !w.heading {

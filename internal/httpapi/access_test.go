@@ -355,7 +355,7 @@ func TestPagesOfOtherOriginsNeitherReadNorChangeWhatAKeylessServerHolds(t *testi
 	}
 	p.get(t, "/download?_sid=s").holds(t, ship.unmatched, "a page of another origin changed the session")
 
-	// What front ends and robots do goes on working: scripts that are no browser, pages
+	// What front ends and robots do goes on working: scripts that are not browsers, pages
 	// of this origin, and those of origins that the operator named.
 	front := newPlace(t, func(c *httpapi.Config) { c.Origins, c.Embed = []string{named}, []string{embedding} })
 	script := old.Clone()

@@ -255,7 +255,7 @@ func (c *call) sessionFiles() (*desk.Incoming, error) {
 	d := json.NewDecoder(bytes.NewReader(data))
 	d.DisallowUnknownFields()
 	if !body.Shallow(data) || d.Decode(&r) != nil {
-		return nil, fault.New(fault.BadRequest, "the body is no JSON like {\"uploads\": [\"bol.pdf\", \"orders.csv\"]}; files themselves are sent as multipart/form-data")
+		return nil, fault.New(fault.BadRequest, "the body is not JSON like {\"uploads\": [\"bol.pdf\", \"orders.csv\"]}; files themselves are sent as multipart/form-data")
 	}
 	first, err := c.withBills()
 	if fault.CodeOf(err) == desk.NoBOL {

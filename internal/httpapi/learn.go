@@ -49,7 +49,7 @@ type learnAnswer struct {
 	Rows   []learnRow `json:"rows"`
 	// Rules say which rows of the form are what, by the words with which they begin.
 	Rules []learnRule `json:"rules"`
-	// Totals are the kinds of totals that are no sums, by field.
+	// Totals are the kinds of totals that are not sums, by field.
 	Totals map[form.Field]form.TotalKind `json:"totals"`
 	// Checks are the figures, with a live sentence for each.
 	Checks  []learnCheck `json:"checks"`
@@ -210,7 +210,7 @@ func (c *call) learnRequest() (r learnRequest, err error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	d.DisallowUnknownFields()
 	if !body.Shallow(text) {
-		return r, fault.New(fault.BadRequest, "the body is no JSON object of a form")
+		return r, fault.New(fault.BadRequest, "the body is not a JSON object of a form")
 	}
 	if err := d.Decode(&r); err != nil {
 		return r, fault.New(fault.BadRequest, "the body is not what /docs says of POST /learn: %.200s", strings.TrimPrefix(err.Error(), "json: "))
@@ -362,7 +362,7 @@ func learnRoutes() []*route {
 				{name: "top", about: "where the rows begin, in points; without it under the headings that are found"},
 				{name: "rows", about: "a list of {y, kind}: what the rows at some heights are"},
 				{name: "rules", about: "a list of {begins, kind} as in the answer"},
-				{name: "totals", about: "the kinds of totals that are no sums, by field"},
+				{name: "totals", about: "the kinds of totals that are not sums, by field"},
 				{name: "save", about: "true keeps the form"},
 				{name: "revision", about: "with save: that of the answer of GET"},
 			}}},

@@ -256,7 +256,7 @@ func TestWhatIsShownOfAFormIsCheckedAndNothingElseIsOverwritten(t *testing.T) {
 	bad(fields{"rows": []fields{{"y": 150, "kind": "sum"}}}, "a row is one of")
 	bad(fields{"rules": []fields{{"begins": "X", "kind": "sum"}}}, "a row is one of")
 	bad(fields{"totals": fields{"volume": "max"}}, "the form has no column of figures")
-	bad(fields{"totals": fields{"weight": "sum"}}, "a total that is no sum is one of")
+	bad(fields{"totals": fields{"weight": "sum"}}, "a total that is not a sum is one of")
 
 	read := teacher{p, t, addKey(t, ring, keys.Key{Name: "depot", ReadOnly: true})}
 	c.is(read.lesson("GET", "/learn?_sid=s", nil), fields{"form": "free"})

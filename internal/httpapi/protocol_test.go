@@ -491,7 +491,7 @@ func TestEveryFaultOfAnUpload(t *testing.T) {
 		{"a form without an export", "/upload-csv", formKind, "x=y", 400, "no_upload"},
 		{"no kind of body", "/upload-base64", "", "Invoice No.", 415, "unsupported_media_type"},
 		{"a picture", "/upload-csv", "image/png", "x", 415, "unsupported_media_type"},
-		{"text that is no export", "/upload-csv", jsonKind, `{"csv_data":"hello"}`, 422, "missing_columns"},
+		{"text that is not an export", "/upload-csv", jsonKind, `{"csv_data":"hello"}`, 422, "missing_columns"},
 	} {
 		t.Run(c.path+": "+c.name, func(t *testing.T) {
 			extra := fields{"session_id": "s"}

@@ -72,7 +72,7 @@ func TestAHostilePDFEndsWithAFaultAndHarmsNobodyElse(t *testing.T) {
 		{"a thousand rows of headings on a page", func() []byte {
 			return hostile.TextBomb("CARTONS STYLE PIECES ORDER NUMBER CUST. STYLE DESCRIPTION VOL./WEIGHT", 900)
 		}, append(harmless, "")},
-		{"a table of thirty thousand rows that are no lines", func() []byte { return hostile.TableBomb(1, 30_000, 1) }, []fault.Code{"", fault.NoBills}},
+		{"a table of thirty thousand rows that are not lines", func() []byte { return hostile.TableBomb(1, 30_000, 1) }, []fault.Code{"", fault.NoBills}},
 		{"a table of one row of thirty thousand words", func() []byte { return hostile.TableBomb(1, 30_000, 30_000) }, append(harmless, "")},
 		{"a password", func() []byte { return hostile.EncryptedPDF("secret", "owner", "locked") }, []fault.Code{fault.EncryptedPDF}},
 		{"a password that only its owner needs", func() []byte { return hostile.EncryptedPDF("", "owner", "open") }, []fault.Code{fault.NoBills}},

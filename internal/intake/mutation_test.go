@@ -220,8 +220,8 @@ func TestARowThatCannotBeReadIsReportedWithItsPageAndText(t *testing.T) {
 		print sample.Print
 		says  string
 	}{
-		{"pieces that are no number", sample.Print{sample.Pieces: "1Z"}, `pieces is not a number: "1Z"`},
-		{"cartons that are no number", sample.Print{sample.Cartons: "?"}, `cartons is not a number: "?"`},
+		{"pieces that are not a number", sample.Print{sample.Pieces: "1Z"}, `pieces is not a number: "1Z"`},
+		{"cartons that are not a number", sample.Print{sample.Cartons: "?"}, `cartons is not a number: "?"`},
 		{"a negative number", sample.Print{sample.Pieces: "-12"}, `pieces is not a number: "-12"`},
 		{"half a piece", sample.Print{sample.Pieces: "1.5"}, `pieces is not a whole number: "1.5"`},
 		{"a volume with two points", sample.Print{sample.Volume: "1.2.3"}, `volume is not a number: "1.2.3"`},

@@ -163,7 +163,7 @@ func TestScansThatLieAskewAreShownAsTheyAreRead(t *testing.T) {
 }
 
 // A page of text over a large picture is read by its text: stamps and fax headers alone are less
-// than 25 words. Here there is no time to read a picture, and the words are no bill.
+// than 25 words. Here there is no time to read a picture, and the words are not bills.
 func TestPagesWithWordsOverPicturesAreReadByTheirWords(t *testing.T) {
 	config := patient
 	config.Workers, config.PageTime = 1, 1
@@ -300,7 +300,7 @@ func TestScansOfAnyForm(t *testing.T) {
 	}
 }
 
-// Files that are no pictures of bills are refused for what they are.
+// Files that are not pictures of bills are refused for what they are.
 func TestPicturesThatCannotBeRead(t *testing.T) {
 	white := image.NewGray(image.Rect(0, 0, 300, 400))
 	for i := range white.Pix {

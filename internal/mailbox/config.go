@@ -72,7 +72,7 @@ type Server struct {
 func ParseServer(protocol, address string) (s Server, err error) {
 	u, err := url.Parse(address)
 	if err != nil || u.Host == "" || u.User != nil || u.Path != "" && u.Path != "/" || u.RawQuery != "" {
-		return s, fault.New(fault.BadRequest, "%s is no address of a server, such as %ss://%s.example.com", shown(address), protocol, protocol)
+		return s, fault.New(fault.BadRequest, "%s is not an address of a server, such as %ss://%s.example.com", shown(address), protocol, protocol)
 	}
 	ports := map[string][3]string{"imap": {"993", "143", "143"}, "smtp": {"465", "587", "25"}}[protocol]
 	security, known := map[string]Security{protocol + "s": Implicit, protocol: StartTLS, protocol + "+plain": Plain}[u.Scheme]
@@ -216,7 +216,7 @@ func (c *Config) Name() string { return c.Login.User + "@" + c.IMAP.Host + "/" +
 func (c *Config) Check() error {
 	c.defaults()
 	if a, err := mail.ParseAddress(c.Address); err != nil || a.Address != c.Address {
-		return fault.New(fault.BadRequest, "%s is no address to send answers from", shown(c.Address))
+		return fault.New(fault.BadRequest, "%s is not an address to send answers from", shown(c.Address))
 	}
 	if len(c.Senders) == 0 {
 		return fault.New(fault.BadRequest, "say whose mails to work on: addresses, or domains as in @example.com")

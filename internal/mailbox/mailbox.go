@@ -350,7 +350,7 @@ func (m *Mailbox) failed(what string, err error) {
 }
 
 // lost is failed for what the mailbox was asked for. What the connection is good for after an
-// error that is no answer of the server is not known.
+// error that is not an answer of the server is not known.
 func (m *Mailbox) lost(what string, err error) {
 	m.failed(what, err)
 	if no := (*imap.Error)(nil); !errors.As(err, &no) {

@@ -285,7 +285,7 @@ func TestAMailHasOneAnswer(t *testing.T) {
 	o.deliver(twice)
 	anonymous := postoffice.Compose(ann, "", "no ID", file("b.pdf", "%PDF- B"), file("o.csv", "B"))
 	o.deliver(anonymous)
-	// The way of a mail leaves traces, which are no content.
+	// The way of a mail leaves traces, which are not content.
 	o.deliver(append([]byte("Received: from elsewhere\r\n"), anonymous...))
 	o.once()
 	o.has("Done", "1@x", "1@x", "no ID", "no ID")

@@ -75,7 +75,7 @@ func (o order) String() string {
 // number of digits of the year.
 type dateForm struct {
 	texts  int                       // the number of different texts of this form
-	none   [numOrders]int            // the number of texts that are no day in each order
+	none   [numOrders]int            // the number of texts that are not days in each order
 	lone   [numOrders]string         // the first such text
 	differ [numOrders][numOrders]int // the number of texts that are another day in the other order
 	spans  [numOrders]span
@@ -97,7 +97,7 @@ type dateForm struct {
 // can reports whether all texts are days in an order.
 func (f *dateForm) can(o order) bool { return f.none[o] == 0 }
 
-// proves reports whether texts that are no days in the other order show that one order
+// proves reports whether texts that are not days in the other order show that one order
 // is right.
 func (f *dateForm) proves(o, other order) bool {
 	return !f.open && !f.weak && !f.mixed && !f.cut && f.read == o && f.none[other] > f.none[o]
@@ -467,7 +467,7 @@ func (t *Table) dateNotes(c *Calendar) []Note {
 }
 
 // oddDates finds the cells of a column that are not dates, those that the sheet has in
-// another form, and, by form, those that are no days in the order of a weak form.
+// another form, and, by form, those that are not days in the order of a weak form.
 func (t *Table) oddDates(d Dates, col *dateColumn) (unread, rewritten found, odd map[*dateForm]*found) {
 	for text, p := range col.days {
 		if p.day.IsZero() || p.cell != text {

@@ -68,7 +68,7 @@ func readCSV(ctx context.Context, d decoded, o options) (*Table, error) {
 	case strings.IndexByte("{[", strings.TrimLeftFunc(text, grid.Blank)[0]) >= 0:
 		return nil, grid.NotOrders("what looks like JSON")
 	case damage != nil:
-		// The text before the damage is no header, and the text after it is not known.
+		// The text before the damage is not a header, and the text after it is not known.
 		return nil, damage
 	case empty:
 		return nil, grid.EmptyFile()

@@ -102,7 +102,7 @@ func (d *Dialect) kept() []string {
 }
 
 // vocabulary returns the names of the product with those of the dialect, if there is
-// one. A key that is no meaning has no effect.
+// one. A key that is not a meaning has no effect.
 func (d *Dialect) vocabulary() vocabulary {
 	if d == nil {
 		return nil

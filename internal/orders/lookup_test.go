@@ -39,7 +39,7 @@ func TestNamesThatWereNeverLookedUpAreLookedUp(t *testing.T) {
 		`VLOOKUP(F3,Customers!A:C,3,FALSE)`:              "SEVEN",
 		`VLOOKUP("C07",Customers!A3:C9,3,FALSE)`:         "SECOND", // the first of its range
 		`VLOOKUP("S2",B:E,4,FALSE)`:                      "PIER",   // of its own sheet
-		`VLOOKUP("7",Customers!A:C,3,FALSE)`:             "",       // a text is no number
+		`VLOOKUP("7",Customers!A:C,3,FALSE)`:             "",       // a text is not a number
 		`VLOOKUP("C10",Customers!A:C,3,FALSE)`:           "",       // not there
 		`VLOOKUP("C08",Customers!A:C,3,FALSE)`:           "",       // nothing beside it
 		`VLOOKUP("C09",Customers!A:C,3,FALSE)`:           "",       // a formula that was not computed itself

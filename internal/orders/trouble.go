@@ -20,7 +20,7 @@ const (
 	DoubtfulText NoteKind = "doubtful_text" // the encoding had to be guessed
 	ControlMarks NoteKind = "control_marks" // control characters within a cell
 	NullText     NoteKind = "null_text"     // NULL and the like, taken for an empty cell
-	RowLeftOut   NoteKind = "row_left_out"  // a line of one cell that is no order row
+	RowLeftOut   NoteKind = "row_left_out"  // a line of one cell that is not an order row
 	CutOff       NoteKind = "cut_off"       // the file may end too early
 	WiderRow     NoteKind = "wider_row"     // an empty cell too many
 	StrayQuote   NoteKind = "stray_quote"   // a quotation mark that is not closed, taken for part of the text

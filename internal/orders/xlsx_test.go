@@ -285,7 +285,7 @@ func TestWorkbooksThatAreRefused(t *testing.T) {
 		{"a sheet that ends too early", good.replace(sheet1, "</sheetData><pageMargins/></worksheet>", "").zip(t), fault.DamagedOrders, []string{"sheet1.xml"}},
 		{"a sheet without rows, with broken XML after it", good.with(sheet1, "<worksheet></worksheet><a").zip(t), fault.DamagedOrders, []string{"sheet1.xml"}},
 		{"an empty sheet part", good.with(sheet1, "").zip(t), fault.DamagedOrders, []string{"sheet1.xml"}},
-		{"a sheet that is something else", good.with(sheet1, "<chartsheet/>").zip(t), fault.DamagedOrders, []string{"no worksheet"}},
+		{"a sheet that is something else", good.with(sheet1, "<chartsheet/>").zip(t), fault.DamagedOrders, []string{"not a worksheet"}},
 		{"a missing shared string", cell(`<c r="B2" t="s"><v>7</v></c>`).zip(t), fault.DamagedOrders, []string{`sheet "Orders", row 2, column B ("Style")`, `shared string "7"`}},
 		{"a shared string with a negative index", cell(`<c r="B2" t="s"><v>-1</v></c>`).zip(t), fault.DamagedOrders, []string{`shared string "-1"`}},
 		{"a formula without a value", cell(`<c r="B2"><f>A1</f></c>`).zip(t), fault.DamagedOrders, []string{"row 2, column B", "never computed"}},
@@ -306,7 +306,7 @@ func TestWorkbooksThatAreRefused(t *testing.T) {
 		{"other columns", good.with("xl/sharedStrings.xml", strings.Replace(good["xl/sharedStrings.xml"], "Pieces", "Count", 1)).zip(t), fault.MissingColumns,
 			[]string{`pieces ("Pieces*" or "Individual Pieces")`, `sheet "Orders", row 1 has: "Invoice No.", "Style", "Cartons", "Count", "Ship-to Name", "Order No."`}},
 		{"a binary workbook", parts{"_rels/.rels": strings.Replace(good["_rels/.rels"], "workbook.xml", "workbook.bin", 1), "xl/workbook.bin": "x"}.zip(t), fault.NotAnOrderFile, []string{"XLSB", "Save As"}},
-		{"an OpenDocument text", parts{"mimetype": "application/vnd.oasis.opendocument.text", "content.xml": "<x/>"}.zip(t), fault.NotAnOrderFile, []string{"an OpenDocument file that is no spreadsheet"}},
+		{"an OpenDocument text", parts{"mimetype": "application/vnd.oasis.opendocument.text", "content.xml": "<x/>"}.zip(t), fault.NotAnOrderFile, []string{"an OpenDocument file that is not a spreadsheet"}},
 		{"a Word document", parts{"_rels/.rels": strings.Replace(good["_rels/.rels"], "xl/workbook.xml", "word/document.xml", 1), "word/document.xml": "<x/>"}.zip(t), fault.NotAnOrderFile, []string{"a Word document"}},
 		{"an empty archive", parts{}.zip(t), fault.NotAnOrderFile, []string{"a ZIP archive"}},
 	} {

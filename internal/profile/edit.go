@@ -62,7 +62,7 @@ type change struct {
 }
 
 // scan finds the expressions of the text. It returns false if there are two on a line, or
-// the text is no TOML.
+// the text is not TOML.
 func (e *editor) scan() bool {
 	p := &unstable.Parser{KeepComments: true}
 	p.Reset(e.text)

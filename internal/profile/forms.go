@@ -14,7 +14,7 @@ import (
 
 // commentOfForms explains learnt forms in the file.
 func commentOfForms() string {
-	return wrapped(fmt.Sprintf(`Forms of bills and packing lists that you taught, one table each; "tallyman learn" and the page write them. A page that has all the headings in their columns is read by the form first, and counts only if its printed totals prove that. "left" and "right" are points from the left edge of the first heading. Fields are %s; units %s. "rows" say what rows are that begin with some words, "" for figures alone: %s. "totals" name fields whose printed total is no sum: %s. "proved" are marks of documents that proved the form; after two it is trusted, and its lines also count where no totals are printed. For example`,
+	return wrapped(fmt.Sprintf(`Forms of bills and packing lists that you taught, one table each; "tallyman learn" and the page write them. A page that has all the headings in their columns is read by the form first, and counts only if its printed totals prove that. "left" and "right" are points from the left edge of the first heading. Fields are %s; units %s. "rows" say what rows are that begin with some words, "" for figures alone: %s. "totals" name fields whose printed total is not a sum: %s. "proved" are marks of documents that proved the form; after two it is trusted, and its lines also count where no totals are printed. For example`,
 		join(form.Fields), join(form.Units), join(form.RowKinds), join(form.TotalKinds))) + `
   [[forms]]
   name = "Our packing list"

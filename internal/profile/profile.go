@@ -102,7 +102,7 @@ func badLine(content []byte) int {
 }
 
 // version names the settings: the same settings have the same version. Which documents
-// proved a form is no setting.
+// proved a form is not a setting.
 func (p *Profile) version() string {
 	settings := *p
 	settings.Forms = slices.Clone(p.Forms)
@@ -155,7 +155,7 @@ func (p *Profile) WithColumns(mappings []string) (*Profile, error) {
 			key, ok = orders.MeaningOf(meaning)
 		}
 		if !ok {
-			return nil, fault.New(fault.BadRequest, "the mapping %s: %s is no meaning; there are: %s", quote(m), quote(meaning), meanings())
+			return nil, fault.New(fault.BadRequest, "the mapping %s: %s is not a meaning; there are: %s", quote(m), quote(meaning), meanings())
 		}
 		if folded := orders.ColumnKey(name); seen[folded] {
 			return nil, fault.New(fault.BadRequest, "the column %s is mapped twice", quote(name))

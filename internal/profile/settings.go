@@ -178,7 +178,7 @@ type decoder struct {
 func decode(root *node, p *Profile) []Problem {
 	d := &decoder{lines: map[string]int{}}
 	if root.kind != aTable {
-		return []Problem{{root.line, "the profile is no table of settings"}}
+		return []Problem{{root.line, "the profile is not a table of settings"}}
 	}
 	d.table("", root, p)
 	if len(d.problems) == 0 {

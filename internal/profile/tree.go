@@ -38,7 +38,7 @@ type node struct {
 func newTable(line int) *node { return &node{kind: aTable, line: line, table: map[string]*node{}} }
 
 // in returns the table of a key in a table; it is made if there is none. Of a list of
-// tables it is the last. It returns nil if the key is no table.
+// tables it is the last. It returns nil if the key is not a table.
 func (n *node) in(key string, line int) *node {
 	next := n.table[key]
 	if next == nil {

@@ -98,7 +98,7 @@ func TestOtherFormsAddUp(t *testing.T) {
 func figure(t *testing.T, text string) (v float64) {
 	t.Helper()
 	if _, err := fmt.Sscan(plain(text), &v); err != nil {
-		t.Fatalf("%q is no figure: %v", text, err)
+		t.Fatalf("%q is not a figure: %v", text, err)
 	}
 	return v
 }

@@ -14,7 +14,7 @@ var houseColumns = []column{
 }
 
 // house draws a page of a house's own list. Each page but the last ends with a row of the
-// figures so far, which the next one repeats and which is no line.
+// figures so far, which the next one repeats and which is not a line.
 func (d *drawing) house(p Page) {
 	b, truth := p.Bill, House.truth(p.Bill)
 	t := ruled{d, houseLeft, houseColumns, face{"Helvetica", "", 8}}

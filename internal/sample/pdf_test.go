@@ -196,7 +196,7 @@ func TestPrintAffectsOnlyThePDF(t *testing.T) {
 		where place
 		want  string
 	}{
-		{"cartons that are no number", 0, row(0, Cartons), "1O"},
+		{"cartons that are not a number", 0, row(0, Cartons), "1O"},
 		{"no pieces", 0, row(0, Pieces), ""},
 		{"another style", 0, row(0, Style), "NONE"},
 		{"another weight", 0, row(0, Weight), "9.9"},

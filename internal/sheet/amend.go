@@ -25,7 +25,7 @@ type AmendmentKind string
 const (
 	Correct AmendmentKind = "correct" // a field or total of a bill, or a cell of a line, is Value
 	Add     AmendmentKind = "add"     // a line that was not read
-	Remove  AmendmentKind = "remove"  // what was read is no line
+	Remove  AmendmentKind = "remove"  // what was read is not a line
 	Vouch   AmendmentKind = "accept"  // a bill that nothing proves is right
 	Pair    AmendmentKind = "pair"    // a line and an order row belong together
 	Unpair  AmendmentKind = "unpair"  // a line belongs to no order row
@@ -181,7 +181,7 @@ func ParseAmendments(data []byte) ([]Amendment, error) {
 }
 
 func notAmendments(err error) error {
-	return fault.New(fault.BadRequest, "the amendments are no JSON list of amendments: %w", err)
+	return fault.New(fault.BadRequest, "the amendments are not a JSON list of amendments: %w", err)
 }
 
 // CheckAmendments fails with fault.BadRequest if one is not valid, whatever the documents.

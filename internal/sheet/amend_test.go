@@ -246,8 +246,8 @@ func TestATickHoldsForWhatWasSeenOnly(t *testing.T) {
 
 func TestWrongAmendmentsAreRefused(t *testing.T) {
 	for list, want := range map[string]string{
-		`nonsense`:             "no JSON list",
-		`[{"kind":"correct"`:   "no JSON list",
+		`nonsense`:             "not a JSON list",
+		`[{"kind":"correct"`:   "not a JSON list",
 		`[{"kynd":"correct"}]`: "kynd",
 		`[] []`:                "text after the list",
 		`[{"kind":"mend"}]`:    `amendment 1: its kind is "mend"; the kinds are correct, add`,

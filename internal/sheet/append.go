@@ -220,7 +220,7 @@ func (s *Sheet) appendCSV(file []byte) ([]byte, Appended, error) {
 	text, western := strings.TrimPrefix(string(file), "\ufeff"), false
 	switch {
 	case strings.Contains(text, "\x00"):
-		return nil, Appended{}, fault.New(fault.DamagedOrders, "it is no CSV in UTF-8; save it as CSV UTF-8")
+		return nil, Appended{}, fault.New(fault.DamagedOrders, "it is not CSV in UTF-8; save it as CSV UTF-8")
 	case !utf8.ValidString(text):
 		// Excel writes Windows-1252.
 		western = true
@@ -248,7 +248,7 @@ func (s *Sheet) appendCSV(file []byte) ([]byte, Appended, error) {
 		if err := s.errHeader(); wrong == nil || fault.CodeOf(err) != fault.MissingColumns {
 			return nil, Appended{}, err
 		}
-		return nil, Appended{}, fault.New(fault.DamagedOrders, "it is no CSV that can be read to its end: %w", wrong)
+		return nil, Appended{}, fault.New(fault.DamagedOrders, "it is not CSV that can be read to its end: %w", wrong)
 	}
 	rows, a, err := g.missing()
 	if err != nil {
@@ -305,7 +305,7 @@ func (s *Sheet) newGrowing() ([]byte, error) {
 }
 
 func errWorkbook(err error) error {
-	return fault.New(fault.DamagedOrders, "it is no workbook that can be read: %w", err)
+	return fault.New(fault.DamagedOrders, "it is not a workbook that can be read: %w", err)
 }
 
 func (s *Sheet) appendXLSX(file []byte) ([]byte, Appended, error) {

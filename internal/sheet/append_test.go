@@ -107,9 +107,9 @@ func TestFilesThatDoNotGrow(t *testing.T) {
 		"a sum below":     {"Invoice No.,Style,Cartons\nA1,S1,1\n,,1\n", CSV, fault.BadRequest, "row 3 stands below"},
 		"UTF-16":          {"\xff\xfeI\x00n\x00", CSV, fault.DamagedOrders, "CSV UTF-8"},
 		"an open quote":   {"Invoice No.,Style\n\"A1,S1\n", CSV, fault.DamagedOrders, "read to its end"},
-		"no workbook":     {"Invoice No.,Style\n", XLSX, fault.DamagedOrders, "no workbook"},
+		"no workbook":     {"Invoice No.,Style\n", XLSX, fault.DamagedOrders, "not a workbook"},
 		"another format":  {"{}", JSON, fault.BadRequest, ".csv or .xlsx"},
-		"broken workbook": {"PK\x03\x04 and so on", XLSX, fault.DamagedOrders, "no workbook"},
+		"broken workbook": {"PK\x03\x04 and so on", XLSX, fault.DamagedOrders, "not a workbook"},
 	} {
 		_, _, err := monday().AppendTo([]byte(c.file), c.format)
 		if fault.CodeOf(err) != c.code || !strings.Contains(err.Error(), c.says) {

@@ -13,7 +13,7 @@ import (
 // stays as it is in any case.
 //
 // A number counts only if the export has one bill alone that may be it, has the same lines, each
-// of them once, and is no other bill of the document. A style counts only if one alone may stand
+// of them once, and is not another bill of the document. A style counts only if one alone may stand
 // there, in the rows of its bill with the same cartons and pieces.
 func attested(doc *bol.Document, table *orders.Table) *bol.Document {
 	if table == nil || !slices.ContainsFunc(doc.Bills, func(b *bol.Bill) bool { return b.Optical }) {

@@ -210,7 +210,7 @@ func TestTheRoutingIsTheSameInEveryFormat(t *testing.T) {
 				}
 				if i > 0 && strings.HasSuffix(want[0][j], " Date") && cell != "" {
 					if have == "" || strings.Contains(have, "/") {
-						t.Errorf("%s: row %d: %q is no date", name, i, have)
+						t.Errorf("%s: row %d: %q is not a date", name, i, have)
 					}
 				} else if have != cell && !sameNumber(have, cell) {
 					t.Errorf("%s: row %d has %q, CSV %q", name, i, have, cell)

@@ -81,7 +81,7 @@ func TestJSONHoldsEveryFigureWithItsPlace(t *testing.T) {
 		t.Errorf("the cartons are %+v in %+v", cell, cell.Box)
 	}
 	if vol := got.Lines[0].Volume; vol == nil || vol.Number != "" || vol.Text != "n/a" {
-		t.Errorf("a volume that is no number is %+v", vol)
+		t.Errorf("a volume that is not a number is %+v", vol)
 	}
 	if got.Lines[1].Volume != nil {
 		t.Errorf("a volume that is not there is %+v", got.Lines[1].Volume)

@@ -113,7 +113,7 @@ func (t *Turn) End() {
 	}
 }
 
-// Pause gives the turn up while its request waits for something that is no processor;
+// Pause gives the turn up while its request waits for something that is not a processor;
 // resume waits for the next turn. A request that works in several goroutines has one turn:
 // what is given up already is not given up again.
 func (t *Turn) Pause(ctx context.Context) (resume func()) {

@@ -47,7 +47,7 @@ func openFolder(dir string) (_ *folder, err error) {
 	if info, err := os.Stat(dir); err != nil {
 		return nil, fault.New(fault.Unreadable, "%s cannot be watched: %w", dir, cause(err))
 	} else if !info.IsDir() {
-		return nil, fault.New(fault.Unreadable, "%s cannot be watched, since it is no folder", dir)
+		return nil, fault.New(fault.Unreadable, "%s cannot be watched, since it is not a folder", dir)
 	}
 	f := &folder{dir: dir}
 	for _, name := range []string{ownName, filepath.Join(ownName, "jobs"), doneName, failedName} {
@@ -175,7 +175,7 @@ func (w *Watcher) list(now time.Time) error {
 			if !info.Mode().IsRegular() {
 				if !w.ignored[name] {
 					w.ignored[name] = true
-					w.c.Log.Warn("left alone, since it is no file", "name", name, "mode", info.Mode().String())
+					w.c.Log.Warn("left alone, since it is not a file", "name", name, "mode", info.Mode().String())
 				}
 				continue
 			}

@@ -49,7 +49,7 @@ func NewPolicy(hosts, private []string) (*Policy, error) {
 			prefix, err = addr.Prefix(addr.BitLen())
 		}
 		if err != nil || prefix.Addr().Is4In6() {
-			return nil, fault.New(fault.BadRequest, "%.80q is no network; write it like 10.1.2.0/24 or fd00:1::/64", n)
+			return nil, fault.New(fault.BadRequest, "%.80q is not a network; write it like 10.1.2.0/24 or fd00:1::/64", n)
 		}
 		p.private = append(p.private, prefix.Masked())
 	}
@@ -57,7 +57,7 @@ func NewPolicy(hosts, private []string) (*Policy, error) {
 }
 
 func parsePattern(s string) (pattern, error) {
-	bad := fault.New(fault.BadRequest, "%.80q is no host for webhooks; write it like hooks.example.com, *.example.com, example.com:8443 or http://example.com:8080", s)
+	bad := fault.New(fault.BadRequest, "%.80q is not a host for webhooks; write it like hooks.example.com, *.example.com, example.com:8443 or http://example.com:8080", s)
 	scheme, rest := "https", s
 	if before, after, ok := strings.Cut(s, "://"); ok {
 		scheme, rest = strings.ToLower(before), after

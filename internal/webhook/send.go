@@ -75,7 +75,7 @@ func newSender(p *Policy, roots *x509.CertPool, version string) *sender {
 		now:   time.Now,
 		limit: attemptTime,
 		client: &http.Client{
-			// An answer that leads elsewhere is an answer like any other that is no success.
+			// An answer that leads elsewhere is an answer like any other that is not a success.
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 			Transport: &http.Transport{
 				Proxy:                  nil,

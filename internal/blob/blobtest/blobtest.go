@@ -74,7 +74,7 @@ func blobClaim(b *bench) {
 	claimer := func(s blob.Store) blob.Claimer {
 		c, ok := s.(blob.Claimer)
 		if !ok {
-			b.Fatal("the store is no blob.Claimer")
+			b.Fatal("the store is not a blob.Claimer")
 		}
 		return c
 	}

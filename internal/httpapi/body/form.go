@@ -47,7 +47,7 @@ const MaxParts = 1000
 // headers already say that the body is too large.
 func (b *Body) open(rc Reception, name string) (f fields, kind string, err error) {
 	switch coding := strings.ToLower(strings.TrimSpace(b.r.Header.Get("Content-Encoding"))); coding {
-	case "", "identity", "utf-8": // utf-8 is no encoding, but some clients send it
+	case "", "identity", "utf-8": // utf-8 is not an encoding, but some clients send it
 	default:
 		return nil, "", fault.New(UnsupportedType, "the body has the Content-Encoding %.40q, which this server cannot decode; send the body unencoded, without that header", coding)
 	}

@@ -1,6 +1,6 @@
 // @ts-check
 // The values of a bill beside the picture of its page: people correct them there, add lines
-// that were not read, remove what is no line, and accept what nothing proves. The sums change
+// that were not read, remove what is not a line, and accept what nothing proves. The sums change
 // while somebody types; the server then reconciles the bill.
 
 import { plainly } from "./issues.js";
@@ -225,8 +225,8 @@ export class Correct {
         h("th", { scope: "row" }, button({
           class: "link", "aria-label": t("Show line {n} on the page", { n: j + 1 }), onclick: look,
         }, String(j + 1)), l.added && h("small", { class: "was" }, t("added"))),
-        cells, h("td", { class: "last" }, sign("cross", t("Line {n} is no line: remove it", { n: j + 1 }), remove,
-          { title: t("This is no line") })));
+        cells, h("td", { class: "last" }, sign("cross", t("Line {n} is not a line: remove it", { n: j + 1 }), remove,
+          { title: t("This is not a line") })));
     });
     const drafts = this.drafts.filter((d) => d.bill === this.bill).map((d, i) => this.draft(d, i, names));
     const foot = (label, cell) => h("tr", {}, h("th", { scope: "row" }, label),
@@ -365,7 +365,7 @@ export class Correct {
 
   count() { return this.typed.size + this.drafts.length; }
 
-  /** What was typed and is no figure, by the field of the sum that lacks it. @returns {Map<string, string>} */
+  /** What was typed and is not a figure, by the field of the sum that lacks it. @returns {Map<string, string>} */
   wrong() {
     const wrong = new Map();
     for (const { field, cell } of added) {
@@ -440,7 +440,7 @@ export class Correct {
         break;
       }
     }
-    e.stopPropagation(); // letters are no shortcuts here
+    e.stopPropagation(); // letters are not shortcuts here
   }
 
   /** Moves the focus to a value: {bill, line, name}; without a name to the first of the line or bill. */
@@ -557,7 +557,7 @@ export class Correct {
     return this.spot(b, bill, line, name, total ? b.totals[name.slice(6)].value : b[name], total);
   }
 
-  // Removes what is no line. A line that somebody added is undone instead.
+  // Removes what is not a line. A line that somebody added is undone instead.
   async remove(j) {
     const { keys, list } = this.amend;
     const key = keys.line(this.bill, j), name = same(key);

@@ -68,7 +68,7 @@ export class SheetView {
     const again = this.grid && this.sheet ? this.place() : null;
     this.sheet = sheet;
     this.profile = sheet.profile?.columns || null;
-    // Columns with a constant only are no columns of the product: the rows lack them.
+    // Columns with a constant only are not columns of the product: the rows lack them.
     for (const own of this.profile || []) {
       if (sheet.columns.includes(own.name)) continue;
       sheet.columns.push(own.name);

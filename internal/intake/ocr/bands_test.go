@@ -54,7 +54,7 @@ func TestLettersInADarkBandAreRead(t *testing.T) {
 	}
 }
 
-// Heavy letters close under a band are no part of it, and must not be inverted.
+// Heavy letters close under a band are not part of it, and must not be inverted.
 func TestHeavyLettersBesideABandStay(t *testing.T) {
 	for _, degrees := range []float64{0, 0.8, -0.8} {
 		s := blank(t)

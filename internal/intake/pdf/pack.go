@@ -90,7 +90,7 @@ func unpacked(src io.ReaderAt, size int64) ([]packed, error) {
 	var parts []packed
 	left := int64(maxUnpacked)
 	add := func(name string, r io.Reader) error {
-		// What is no PDF is not unpacked further than that shows.
+		// What is not a PDF is not unpacked further than that shows.
 		data, err := io.ReadAll(io.LimitReader(r, ends))
 		is := bytes.Contains(data, header)
 		if is && err == nil {

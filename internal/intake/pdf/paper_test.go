@@ -98,7 +98,7 @@ func TestWhatCountsIsWhatAPersonSees(t *testing.T) {
 		{name: "a layer that is off", content: "/OC /Off BDC " + text + "EMC ", hidden: "HERE"},
 		{name: "text outside of its clip", content: "q 300 300 50 50 re W n " + text + "Q ", hidden: "HERE"},
 		{name: "text within its clip", content: "q 90 640 200 30 re W n " + text + "Q ", want: "HERE"},
-		{name: "a clip that is no rectangle", content: "q 90 600 m 300 600 l 200 800 l W n " + at(195, 650, "HERE") + "Q ", want: "HERE"},
+		{name: "a clip that is not a rectangle", content: "q 90 600 m 300 600 l 200 800 l W n " + at(195, 650, "HERE") + "Q ", want: "HERE"},
 		{name: "a text cut at the edge of its cell", content: "q 90 640 58 30 re W n " + at(100, 650, "PANT SET LONG") + "Q ", want: "PANT SET"},
 		{name: "text under white", content: text + "1 g 90 640 200 30 re f ", hidden: "HERE"},
 		{name: "text on white", content: "1 g 90 640 200 30 re f 0 g " + text, want: "HERE"},

@@ -260,7 +260,7 @@ func TestWhatCannotBeReadIsRefused(t *testing.T) {
 
 func TestADamagedPageIsToldAndTheOthersAreRead(t *testing.T) {
 	doc := document([2]string{letter, text("ONE")}, [2]string{letter, text("TWO")}, [2]string{letter, text("THREE")})
-	// The second page's object is overwritten with something that is no page.
+	// The second page's object is overwritten with something that is not a page.
 	broken := bytes.Replace(doc, []byte("6 0 obj\n<</Type/Page/Parent"), []byte("6 0 obj\n<</Tipe/Peig/Perent"), 1)
 	broken = bytes.Replace(broken, []byte("6 0 obj\n<<"), []byte("6 0 obj\n[["), 1)
 	pages, err := read(t, pdf.NewReader(newPool(t, 2), pdf.Config{}), broken)

@@ -15,7 +15,7 @@ import (
 )
 
 // ruled draws a table: with strokes, thin rectangles, a curve that is a line, and a filled
-// heading; and a circle, which is no line.
+// heading; and a circle, which is not a line.
 const ruled = "0.5 w 50 700 m 550 700 l S 50 650 500 1 re f 50 600 m 200 600 300 600 550 600 c S " +
 	"0.9 g 50 701 500 20 re f 0 g q 1 0 0 1 0 -100 cm 100 500 m 100 700 l S Q " +
 	"300 400 m 300 455 255 500 200 500 c S 60 300 40 20 re S"

@@ -60,7 +60,7 @@ func Find(setting string) (*Reader, error) {
 	case err != nil:
 		return nil, fault.New(fault.BadRequest, "the second reader cannot be used: %w", err)
 	case !info.Mode().IsRegular() || info.Mode()&0o111 == 0:
-		return nil, fault.New(fault.BadRequest, "%s is no program", path)
+		return nil, fault.New(fault.BadRequest, "%s is not a program", path)
 	case info.Mode()&0o022 != 0:
 		return nil, fault.New(fault.BadRequest, "%s can be changed by others than its owner, so it is not run", path)
 	}

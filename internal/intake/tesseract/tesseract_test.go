@@ -85,8 +85,8 @@ func TestOnlyATrustedFileIsTheSecondReader(t *testing.T) {
 	for setting, says := range map[string]string{
 		"tesseract":                  "whole path",
 		filepath.Join(dir, "absent"): "cannot be used",
-		dir:                          "no program",
-		file("text", 0o644):          "no program",
+		dir:                          "not a program",
+		file("text", 0o644):          "not a program",
 		file("shared", 0o777):        "changed by others",
 	} {
 		if r, err := tesseract.Find(setting); r != nil || err == nil || !strings.Contains(err.Error(), says) {

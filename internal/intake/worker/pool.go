@@ -351,7 +351,7 @@ func (s *slot) start(p *Pool, bare bool) error {
 		envWorker + "=1",
 		envMemory + "=" + strconv.FormatInt(p.config.Memory, 10),
 		envCache + "=" + p.config.Cache,
-		"GOGC=off", // until serve sets it: the packages' own data is no garbage
+		"GOGC=off", // until serve sets it: the packages' own data is not garbage
 	}
 	if bare {
 		env = append(env, envBare+"=1")

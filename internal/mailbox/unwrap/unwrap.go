@@ -59,7 +59,7 @@ type Content struct {
 }
 
 // Mail takes the files out of a mail, into a folder that must be there. It fails with
-// fault.TooLarge if the mail exceeds the limits, with fault.BadRequest if it is no mail, with
+// fault.TooLarge if the mail exceeds the limits, with fault.BadRequest if it is not a mail, with
 // fault.Cancelled, and with fault.Unwritable. Then files may be left in the folder.
 func Mail(ctx context.Context, r io.Reader, dir string, lim Limits) (*Content, error) {
 	u := &unwrapper{ctx: ctx, dir: dir, lim: lim, left: lim.Size, content: &Content{}}

@@ -78,7 +78,7 @@ func TestAllWrappingsAreOpened(t *testing.T) {
 		"text with a name":           {mail: mixed("Content-Type: text/csv; name=o.csv; charset=utf-8\r\n\r\na,b"), want: "o.csv=a,b"},
 		"related within alternative": {mail: mixed("Content-Type: multipart/alternative; boundary=b2\r\n\r\n--b2\r\nContent-Type: text/html\r\n\r\n<img src=http://x/>\r\n--b2\r\nContent-Type: multipart/related; boundary=b3\r\n\r\n--b3\r\n" + attached + "filename=i.png\r\n\r\nx\r\n--b3--\r\n--b2--"), want: "i.png=x"},
 		"text only":                  {mail: "From: a\r\n\r\nhello"},
-		"a line that is no field":    {mail: "From a@b Mon\r\nFrom: a\r\njunk\r\n more\r\nContent-Type: application/pdf\r\n\r\nx", want: "attachment=x"},
+		"a line that is not a field": {mail: "From a@b Mon\r\nFrom: a\r\njunk\r\n more\r\nContent-Type: application/pdf\r\n\r\nx", want: "attachment=x"},
 
 		"damaged base64":      {mail: mixed(attached + "filename=a.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\nJVBE!!"), left: "a.pdf is damaged"},
 		"base64 that is cut":  {mail: mixed(attached + "filename=a.pdf\r\nContent-Transfer-Encoding: base64\r\n\r\nJVBER"), left: "a.pdf is damaged"},

@@ -27,7 +27,7 @@ func (u *unwrapper) text(r io.Reader, depth int) error {
 			continue
 		}
 		if err != nil && !errors.Is(err, bufio.ErrBufferFull) {
-			return nil // a text that breaks off is no file
+			return nil // a text that breaks off is not a file
 		}
 	}
 }

@@ -11,7 +11,7 @@ import (
 )
 
 // zip takes the files out of an archive. A workbook is an archive, too, and stays a file, as does
-// what is no archive after all: who reads files says what is wrong with it.
+// what is not an archive after all: who reads files says what is wrong with it.
 func (u *unwrapper) zip(r io.ReaderAt, f File, depth int) (opened bool, err error) {
 	if err := u.deeper(depth); err != nil {
 		return false, err

@@ -197,15 +197,15 @@ func TestBrokenInstallationsAreFound(t *testing.T) {
 		"damaged keys": {func(t *testing.T, c *Config) {
 			must.OK(t, os.WriteFile(filepath.Join(c.Data, keys.FileName), []byte("{"), 0o600))
 		}, Fail, "keys", "are damaged"},
-		"an empty directory":           {func(t *testing.T, c *Config) { c.Data = t.TempDir(); must.OK(t, os.Chmod(c.Data, 0o700)) }, Warn, "sessions", "there are none"},
-		"a file that is no database":   {func(t *testing.T, c *Config) { spoil(t, filepath.Join(c.Data, "sessions.db"), 0, 100) }, Fail, "sessions", "is damaged"},
-		"a database with a bad page":   {func(t *testing.T, c *Config) { spoil(t, filepath.Join(c.Data, "sessions.db"), 4096, 4000) }, Fail, "sessions", "is damaged"},
-		"no contents":                  {func(t *testing.T, c *Config) { must.OK(t, os.RemoveAll(filepath.Join(c.Data, "contents"))) }, Fail, "contents", "there is no folder"},
-		"a content is missing":         {func(t *testing.T, c *Config) { must.OK(t, os.Remove(contentsOf(t, c.Data)[2])) }, Fail, "contents", "1 of the 4 contents that sessions name are missing"},
-		"a content is cut off":         {func(t *testing.T, c *Config) { must.OK(t, os.Truncate(contentsOf(t, c.Data)[1], 5)) }, Fail, "contents", "1 of the 4 contents that sessions name differ from what was stored"},
-		"a content has other bytes":    {func(t *testing.T, c *Config) { c.Deep = true; spoil(t, contentsOf(t, c.Data)[0], 3, 2) }, Fail, "contents", "1 of the 4 contents that sessions name differ from what was stored"},
-		"a content that nobody sweeps": {func(t *testing.T, c *Config) { must.OK(t, os.Chtimes(orphan(t, c.Data), old, old)) }, Warn, "contents", "1 older than a day"},
-		"a content on its way":         {func(t *testing.T, c *Config) { orphan(t, c.Data) }, OK, "contents", "1 content that no session names"},
+		"an empty directory":            {func(t *testing.T, c *Config) { c.Data = t.TempDir(); must.OK(t, os.Chmod(c.Data, 0o700)) }, Warn, "sessions", "there are none"},
+		"a file that is not a database": {func(t *testing.T, c *Config) { spoil(t, filepath.Join(c.Data, "sessions.db"), 0, 100) }, Fail, "sessions", "is damaged"},
+		"a database with a bad page":    {func(t *testing.T, c *Config) { spoil(t, filepath.Join(c.Data, "sessions.db"), 4096, 4000) }, Fail, "sessions", "is damaged"},
+		"no contents":                   {func(t *testing.T, c *Config) { must.OK(t, os.RemoveAll(filepath.Join(c.Data, "contents"))) }, Fail, "contents", "there is no folder"},
+		"a content is missing":          {func(t *testing.T, c *Config) { must.OK(t, os.Remove(contentsOf(t, c.Data)[2])) }, Fail, "contents", "1 of the 4 contents that sessions name are missing"},
+		"a content is cut off":          {func(t *testing.T, c *Config) { must.OK(t, os.Truncate(contentsOf(t, c.Data)[1], 5)) }, Fail, "contents", "1 of the 4 contents that sessions name differ from what was stored"},
+		"a content has other bytes":     {func(t *testing.T, c *Config) { c.Deep = true; spoil(t, contentsOf(t, c.Data)[0], 3, 2) }, Fail, "contents", "1 of the 4 contents that sessions name differ from what was stored"},
+		"a content that nobody sweeps":  {func(t *testing.T, c *Config) { must.OK(t, os.Chtimes(orphan(t, c.Data), old, old)) }, Warn, "contents", "1 older than a day"},
+		"a content on its way":          {func(t *testing.T, c *Config) { orphan(t, c.Data) }, OK, "contents", "1 content that no session names"},
 		"a file of a server that was killed": {func(t *testing.T, c *Config) {
 			left := filepath.Join(c.Data, ".keys.json.123.part")
 			must.OK(t, os.WriteFile(left, nil, 0o600))

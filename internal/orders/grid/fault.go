@@ -19,7 +19,7 @@ func EmptyFile() error {
 // NotOrders is the fault of a file that cannot contain orders.
 func NotOrders(what string) error {
 	return fault.New(fault.NotAnOrderFile,
-		"the file is no order export but %s; give the CSV, XLSX or XLS file that the order system exports", what)
+		"the file is not an order export but %s; give the CSV, XLSX or XLS file that the order system exports", what)
 }
 
 // NotRead is the fault of a file that may contain orders, but in a format that is not

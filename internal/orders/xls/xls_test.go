@@ -336,7 +336,7 @@ func FuzzXLS(f *testing.F) {
 		_, err := readStream(t, data, grid.Limits{Bytes: 1 << 20, Unpacked: 8 << 20, Rows: 1000, Columns: 300, CellChars: 200})
 		var f *fault.Error
 		if err != nil && (!errors.As(err, &f) || f.Message == "" || !utf8.ValidString(f.Message) || len(f.Message) > 100_000) {
-			t.Fatalf("%v is no fault with a sentence", err)
+			t.Fatalf("%v is not a fault with a sentence", err)
 		}
 	})
 }

@@ -77,7 +77,7 @@ func newODS(ctx context.Context, lim grid.Limits, open func(context.Context) (*s
 		return nil, err
 	}
 	if !spreadsheet {
-		return nil, grid.NotOrders("an OpenDocument file that is no spreadsheet")
+		return nil, grid.NotOrders("an OpenDocument file that is not a spreadsheet")
 	}
 	if len(doc.Sheets) == 0 {
 		return nil, grid.Damaged("it has no sheets")

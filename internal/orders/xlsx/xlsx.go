@@ -176,7 +176,7 @@ func (s *sheetReader) rows() error {
 		return err
 	}
 	if t.Name.Local != "worksheet" {
-		return errors.New("it is no worksheet")
+		return errors.New("it is not a worksheet")
 	}
 	err = s.x.named("sheetData", func(xml.StartElement) error {
 		return cmp.Or(s.x.named("row", s.readRow), errEnough)

@@ -126,7 +126,7 @@ func (p *pkg) foreign() error {
 	case p.has("ppt/presentation.xml"):
 		return grid.NotOrders("a PowerPoint presentation")
 	}
-	return grid.NotOrders("a ZIP archive that is no workbook itself (what is in it has to be unpacked first)")
+	return grid.NotOrders("a ZIP archive that is not a workbook itself (what is in it has to be unpacked first)")
 }
 
 func (p *pkg) has(name string) bool {

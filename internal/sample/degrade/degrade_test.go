@@ -67,6 +67,6 @@ func TestAPDFOfPictures(t *testing.T) {
 		t.Errorf("the same pictures make another PDF; %v", err)
 	}
 	if err := WritePDF(&one, [][]byte{[]byte("no picture")}); err == nil {
-		t.Error("what is no picture became a page")
+		t.Error("what is not a picture became a page")
 	}
 }

@@ -1034,7 +1034,7 @@ func namedContents(b *bench) {
 	b.attach(k, bolOf(st.Incarnation, g))
 	b.named(false, all(f, o)...)
 	b.named(true, all(g)...)
-	// The contents of an expired session are no orphans until its row is removed: whoever
+	// The contents of an expired session are not orphans until its row is removed: whoever
 	// removes the row receives them.
 	b.clock.Advance(b.settings.Lives.Of(session.Named))
 	b.named(true, all(g)...)

@@ -426,7 +426,7 @@ func (t *Tab) hit(to target, act func(point) error) error {
 	}
 }
 
-// held reports whether a press just met its target. What follows is no click, and goes
+// held reports whether a press just met its target. What follows is not a click, and goes
 // wherever it goes.
 func (t *Tab) held() (bool, error) { return ask[bool](t, "aimed.met && (aimed.end(), true)") }
 

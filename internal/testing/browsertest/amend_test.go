@@ -166,7 +166,7 @@ func TestAValueIsCorrectedByKeyboardAlone(t *testing.T) {
 	w.says(".preview", "If saved: Does not add up")
 	w.press(",502")
 	w.says(".preview", "If saved: Adds up")
-	// What is no number is not sent.
+	// What is not a number is not sent.
 	w.press("x" + kb.Enter)
 	w.until("document.querySelector('.values [aria-invalid]')")
 	w.says(".values .preview", "“5,502x” is not a number")
@@ -206,7 +206,7 @@ func (w *window) billIndex(number string) string {
 	return fmt.Sprint(value[int](w, fmt.Sprintf("fetch('view').then((r) => r.json()).then((v) => v.sheet.bills.findIndex((b) => b.number?.text === %q))", number)))
 }
 
-// A click on a value of the picture leads to it. What is no line is removed, and what was not
+// A click on a value of the picture leads to it. What is not a line is removed, and what was not
 // read is added, with its place on the picture.
 func TestLinesAreRemovedAndAddedOnThePicture(t *testing.T) {
 	w, down := newPlace(t).flawed()
@@ -228,7 +228,7 @@ func TestLinesAreRemovedAndAddedOnThePicture(t *testing.T) {
 	w.until("document.activeElement.id === 'v-" + bill + "-3-style' && document.querySelector('.marks .now')")
 
 	// The line is removed. Its values stay in the list of changes.
-	w.click("[aria-label='Line 4 is no line: remove it']")
+	w.click("[aria-label='Line 4 is not a line: remove it']")
 	w.until("document.querySelectorAll('.valuetable tbody tr').length === 3")
 	w.says(".told", "Line 4 of bill T20425 was removed.")
 	w.says(".preview", "Does not add up: Cartons: 110 missing, Pieces: 5,502 missing")
@@ -265,7 +265,7 @@ func TestLinesAreRemovedAndAddedOnThePicture(t *testing.T) {
 	}
 
 	// What somebody added is taken away again as a whole; and the other line comes back.
-	w.click("[aria-label='Line 4 is no line: remove it']")
+	w.click("[aria-label='Line 4 is not a line: remove it']")
 	w.until("document.querySelectorAll('.valuetable tbody tr').length === 3")
 	w.run("document.querySelector('.changes').open = true")
 	w.click(".changes button")

@@ -282,7 +282,7 @@ func TestEveryStateIsAccessibleAndFitsAPhone(t *testing.T) {
 			check := func(how, scheme, rules string) {
 				w.must(w.Prefer(scheme))
 				w.until(fmt.Sprintf("matchMedia('(prefers-color-scheme: %s)').matches", scheme))
-				w.run("scrollTo(0, 0)") // what the bar covers while the page is scrolled is no fault
+				w.run("scrollTo(0, 0)") // what the bar covers while the page is scrolled is not a fault
 				for _, v := range w.axe(script, rules) {
 					t.Errorf("%s, %s: %s", how, scheme, v)
 				}

@@ -86,7 +86,7 @@ func TestAFormIsTaughtByMouseAndReadsTheNextDocument(t *testing.T) {
 	scale := value[float64](w, "document.querySelector('.teacher .paper').getBoundingClientRect().height") / pageHeight
 	w.must(w.Drag(".slider.top", 0, (to-from)*scale))
 
-	// The first of two pages ends with the figures so far, which are no line.
+	// The first of two pages ends with the figures so far, which are not lines.
 	lines := len(first.Bills[0].Lines)
 	w.until(fmt.Sprintf("document.querySelectorAll('.rowlist li').length === %d", onFirst+1))
 	w.says(".proof", "Not proved yet", "If one of the rows is the total, say so below.")

@@ -6,7 +6,7 @@ import (
 )
 
 // ErrGone is returned by Signal if the parent has no such child.
-var ErrGone = errors.New("that process is no child of that parent")
+var ErrGone = errors.New("that process is not a child of that parent")
 
 // Signal sends a signal to a child of a parent, which need not be this process. A process
 // ID that was read from a list may belong to another process by now, so Signal first

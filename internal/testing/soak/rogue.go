@@ -26,7 +26,7 @@ var rogueWords = []struct {
 	name        string
 	once, again []byte
 }{
-	{"bytes that are no frames", nil, bytes.Repeat([]byte{0xAB, 0xCD, 0xEF}, 1000)},
+	{"bytes that are not frames", nil, bytes.Repeat([]byte{0xAB, 0xCD, 0xEF}, 1000)},
 	{"a frame without an end", []byte("P\xff\xff\xff\x03"), make([]byte, 4096)},
 	{"a frame that is too large", []byte("P\xff\xff\xff\xff"), nil},
 	{"replies that nobody can read", nil, append([]byte("P\x00\x04\x00\x00"), bytes.Repeat([]byte("{"), 1024)...)},

@@ -8,7 +8,7 @@ type Char struct {
 	// Sure is how likely it is, from 0 to 1.
 	Sure float32
 	// Other is what else it may be, 0 for nothing that is likely enough to matter, and
-	// OtherSure how likely that is. NoChar is no character at all.
+	// OtherSure how likely that is. NoChar is not a character at all.
 	Other     rune
 	OtherSure float32
 }

@@ -19,7 +19,7 @@ type (
 		at   int64 // the place of the data in the file
 		num  int   // of the object
 	}
-	// keyword is a word that is no object: an operator, or a part of the file's structure.
+	// keyword is a word that is not an object: an operator, or a part of the file's structure.
 	keyword string
 )
 

@@ -39,7 +39,7 @@ const text = (arg) => [...arg.matchAll(/"(?:[^"\\]|\\.)*"/g)].map(([s]) => JSON.
 function* texts(file, source) {
   const code = source.replace(/^\s*(\/\/|\*|\/\*\*).*$/gm, "");
   const known = (arg, where) => {
-    assert.match(arg, literal, `${where}: a text is no literal, so nobody can translate it`);
+    assert.match(arg, literal, `${where}: a text is not a literal, so nobody can translate it`);
     return text(arg);
   };
   for (const name of ["t", "tn", "plural"]) {
