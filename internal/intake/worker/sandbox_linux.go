@@ -240,14 +240,15 @@ func isolate(cmd *exec.Cmd, apart bool) {
 // starter returns a function that gives a thread for starting workers, which never ends:
 // the kernel ends a worker (Pdeathsig) with the thread that started it, not with the
 // process, and Go ends a thread with a goroutine that returns while it is locked to it.
-// Workers inherit the nice value of the thread.
-func starter(nice int) func() chan<- func() {
+// Workers inherit the nice value of the thread, which is that of this process and more.
+func starter(more int) func() chan<- func() {
 	return sync.OnceValue(func() chan<- func() {
 		todo := make(chan func())
 		go func() {
 			runtime.LockOSThread()
-			if nice > 0 {
-				_ = unix.Setpriority(unix.PRIO_PROCESS, 0, nice) // of this thread; without it workers only yield less
+			// Of this thread. The kernel answers with 20 less the nice value.
+			if priority, err := unix.Getpriority(unix.PRIO_PROCESS, 0); err == nil && more > 0 {
+				_ = unix.Setpriority(unix.PRIO_PROCESS, 0, 20-priority+more) // without it workers only yield less
 			}
 			for f := range todo {
 				f()
@@ -257,8 +258,8 @@ func starter(nice int) func() chan<- func() {
 	})
 }
 
-// yielding is the nice value of workers that yield: they get a third of the processor time
-// of others where it is short.
+// yielding is by how much the nice value of workers that yield is higher: they get a third of
+// the processor time of others where it is short.
 const yielding = 5
 
 var starts, startsYielding = starter(0), starter(yielding)
