@@ -173,7 +173,7 @@ func (c *call) amendmentsRequest(count func(int) error) (r amendmentsRequest, er
 	}
 	data = bytes.TrimSpace(bytes.TrimPrefix(data, []byte("\uFEFF")))
 	if !body.Shallow(data) {
-		return r, fault.New(fault.BadRequest, "the body is not a JSON object of amendments")
+		return r, fault.New(fault.BadRequest, "the body is nested too deeply for amendments; see /docs")
 	}
 	var parts map[string]json.RawMessage
 	if len(data) > 0 && data[0] == '{' {

@@ -235,12 +235,12 @@ func routes() []*route {
 			faults:  convertFaults,
 		}, handleStateless(r.bills)))
 	}
-	for path, base := range map[string]string{"/download-bol": "BOL_processed", "/download": "combined_data"} {
-		rs = append(rs, &route{path: path, methods: get, op: "sheet", media: sheetMedia,
-			summary: "The sheet, as " + base + ".csv",
+	for _, r := range []struct{ path, base string }{{"/download-bol", "BOL_processed"}, {"/download", "combined_data"}} {
+		rs = append(rs, &route{path: r.path, methods: get, op: "sheet", media: sheetMedia,
+			summary: "The sheet, as " + r.base + ".csv",
 			queries: []parameter{formatParameter, acceptParameter},
 			faults:  codes(storedFaults, []fault.Code{desk.NoSheet, BadRange}),
-			handle:  func(c *call) (any, error) { return c.download(base) }})
+			handle:  func(c *call) (any, error) { return c.download(r.base) }})
 	}
 	rs = slices.Concat(rs, learnRoutes(), amendmentRoutes(), webhookRoutes(), jobRoutes(keyParameter), profileRoutes())
 	return append(rs,

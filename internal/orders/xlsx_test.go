@@ -284,6 +284,7 @@ func TestWorkbooksThatAreRefused(t *testing.T) {
 		{"tags that do not match", cell(`<c r="B2" t="str"><v>B</c></v>`).zip(t), fault.DamagedOrders, []string{"sheet1.xml"}},
 		{"a sheet that ends too early", good.replace(sheet1, "</sheetData><pageMargins/></worksheet>", "").zip(t), fault.DamagedOrders, []string{"sheet1.xml"}},
 		{"a sheet without rows, with broken XML after it", good.with(sheet1, "<worksheet></worksheet><a").zip(t), fault.DamagedOrders, []string{"sheet1.xml"}},
+		{"a sheet with rows after its end", good.with(sheet1, "<worksheet/><sheetData><row/></sheetData>").zip(t), fault.DamagedOrders, []string{"sheet1.xml"}},
 		{"an empty sheet part", good.with(sheet1, "").zip(t), fault.DamagedOrders, []string{"sheet1.xml"}},
 		{"a sheet that is something else", good.with(sheet1, "<chartsheet/>").zip(t), fault.DamagedOrders, []string{"not a worksheet"}},
 		{"a missing shared string", cell(`<c r="B2" t="s"><v>7</v></c>`).zip(t), fault.DamagedOrders, []string{`sheet "Orders", row 2, column B ("Style")`, `shared string "7"`}},

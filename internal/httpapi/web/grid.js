@@ -599,7 +599,7 @@ export class SheetView {
     }
     for (const j of slot.was) {
       slot.cells[j].classList.remove("was");
-      slot.cells[j].removeAttribute("aria-description");
+      slot.cells[j].ariaDescription = null;
       slot.cells[j].title = "";
     }
     slot.was.clear();
@@ -614,7 +614,7 @@ export class SheetView {
       slot.was.add(j);
       slot.cells[j].classList.add("was");
       slot.cells[j].title = t("was {read}", { read: was || t("empty") });
-      slot.cells[j].setAttribute("aria-description", slot.cells[j].title);
+      slot.cells[j].ariaDescription = slot.cells[j].title;
     }
   }
 

@@ -182,7 +182,9 @@ func (s *sheetReader) rows() error {
 		return cmp.Or(s.x.named("row", s.readRow), errEnough)
 	})
 	if err == nil { // there are no rows; a damaged part must not pass for an empty one
-		_, err = s.x.start()
+		if _, err = s.x.start(); err == nil {
+			err = errors.New("it goes on after its end")
+		}
 	}
 	if err == io.EOF || errors.Is(err, errEnough) {
 		return nil
