@@ -168,16 +168,6 @@ func (c *call) json(status int, v any) {
 
 var mediaJSON = []string{"application/json"}
 
-// each returns what a function makes of the elements of a list. It is never nil: answers have
-// empty lists.
-func each[T, U any](list []T, f func(T) U) []U {
-	all := make([]U, 0, len(list))
-	for _, v := range list {
-		all = append(all, f(v))
-	}
-	return all
-}
-
 // encoder encodes answers.
 type encoder struct {
 	bytes.Buffer

@@ -16,6 +16,7 @@ import (
 	"tallyman/internal/httpapi/body"
 	"tallyman/internal/keys"
 	"tallyman/internal/session"
+	"tallyman/internal/text"
 )
 
 // debugSessionsAnswer is the answer of /debug-sessions.
@@ -115,7 +116,7 @@ func handleDebugSessions(c *call) (a debugSessionsAnswer, err error) {
 	if err != nil {
 		return a, err
 	}
-	a.AllSessions, a.TotalSessions, a.Next = each(page.Sessions, c.debugged), page.Total, next
+	a.AllSessions, a.TotalSessions, a.Next = text.Each(page.Sessions, c.debugged), page.Total, next
 	return a, nil
 }
 

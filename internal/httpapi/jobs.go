@@ -21,6 +21,7 @@ import (
 	"tallyman/internal/jobs"
 	"tallyman/internal/queue"
 	"tallyman/internal/session"
+	"tallyman/internal/text"
 	"tallyman/internal/webhook"
 )
 
@@ -307,7 +308,7 @@ func handleJobs(c *call) (a jobsAnswer, err error) {
 	if err != nil {
 		return a, err
 	}
-	a.Jobs = each(page, answerJob)
+	a.Jobs = text.Each(page, answerJob)
 	if more {
 		a.Next = strconv.FormatInt(page[len(page)-1].Seq, 10)
 	}

@@ -13,6 +13,7 @@ import (
 	"tallyman/internal/page"
 	"tallyman/internal/profile"
 	"tallyman/internal/session"
+	"tallyman/internal/text"
 )
 
 // Learnt forms are taught on a page of the session's BOL, and kept in the profile of the
@@ -261,7 +262,7 @@ func (c *call) learn(file, number int, of string, shown *form.Shown, over *int64
 		File: file, Page: l.Page, Pages: l.Pages, HeadingsOn: l.HeadingsOn, Width: l.Width, Height: l.Height,
 		Form: l.Kind, Columns: []learnColumn{}, Top: l.Top, Bottom: l.Bottom, Rows: []learnRow{}, Rules: []learnRule{}, Totals: map[form.Field]form.TotalKind{},
 		Checks: []learnCheck{}, Outcome: l.Outcome, Reason: l.Reason, Bits: float64(int(10*l.Bits)) / 10, Proved: l.Proved,
-		Problems: each(l.Flaws, func(f form.Flaw) desk.BadPart { return desk.BadPart(f) }),
+		Problems: text.Each(l.Flaws, func(f form.Flaw) desk.BadPart { return desk.BadPart(f) }),
 		RowKinds: form.RowKinds, TotalKinds: form.TotalKinds, Forms: learntForms(own.Profile),
 	}
 	for _, col := range l.Columns {
@@ -276,7 +277,7 @@ func (c *call) learn(file, number int, of string, shown *form.Shown, over *int64
 	}
 	if l.Form != nil {
 		a.Name = l.Form.Name
-		a.Rules = each(l.Form.Rows, func(r form.RowRule) learnRule { return learnRule{r.Begins, r.Is} })
+		a.Rules = text.Each(l.Form.Rows, func(r form.RowRule) learnRule { return learnRule{r.Begins, r.Is} })
 		if l.Form.Totals != nil {
 			a.Totals = l.Form.Totals
 		}
@@ -297,7 +298,7 @@ func (c *call) learn(file, number int, of string, shown *form.Shown, over *int64
 }
 
 func learntForms(p *profile.Profile) []learntForm {
-	return each(p.LearntForms(), func(f form.Form) learntForm { return learntForm{f.Name, len(f.Proved), f.Trusted()} })
+	return text.Each(p.LearntForms(), func(f form.Form) learntForm { return learntForm{f.Name, len(f.Proved), f.Trusted()} })
 }
 
 // formsAnswer is the answer to a change of the names of learnt forms.

@@ -14,6 +14,7 @@ import (
 	"tallyman/internal/report"
 	"tallyman/internal/session"
 	"tallyman/internal/sheet"
+	"tallyman/internal/text"
 )
 
 // serviceName is the service's name in answers.
@@ -70,7 +71,7 @@ type bodyField struct {
 
 // rawDocs describes bodies that are one file.
 func rawDocs(kinds []string, about string) []bodyDoc {
-	return each(kinds, func(kind string) bodyDoc { return bodyDoc{media: kind, about: about} })
+	return text.Each(kinds, func(kind string) bodyDoc { return bodyDoc{media: kind, about: about} })
 }
 
 // conversionDocs describes the files of a conversion by the names of their fields, the

@@ -268,7 +268,7 @@ func handleStatus(c *call) (statusAnswer, error) {
 		return statusAnswer{}, err
 	}
 	a := statusAnswer{
-		Status: statusOf(st, there), SessionExists: there, HasProcessedData: len(st.BOL) > 0, AvailableFiles: each(files, shortOf),
+		Status: statusOf(st, there), SessionExists: there, HasProcessedData: len(st.BOL) > 0, AvailableFiles: text.Each(files, shortOf),
 		SessionID: orNull(c.naming.id()), QueryParams: c.queryParams(),
 	}
 	if there {
@@ -300,7 +300,7 @@ func handleFiles(c *call) (filesAnswer, error) {
 	if err != nil {
 		return filesAnswer{}, err
 	}
-	return filesAnswer{orNull(c.naming.id()), each(files, func(f desk.File) fileAnswer {
+	return filesAnswer{orNull(c.naming.id()), text.Each(files, func(f desk.File) fileAnswer {
 		return fileAnswer{shortOf(f), f.Role, "/download-bol/" + escapeName(f.Name)}
 	})}, nil
 }

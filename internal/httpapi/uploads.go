@@ -234,7 +234,7 @@ func (c *call) noteSummary(sum desk.BillsSummary) {
 func warningsOf(s *sheet.Sheet) []string {
 	all := s.ToCheck()
 	some := all[:min(len(all), sheet.Listed)]
-	warnings := each(some, sheet.Finding.String)
+	warnings := text.Each(some, sheet.Finding.String)
 	if left := len(all) - len(some); left > 0 {
 		warnings = append(warnings, fmt.Sprintf("There are %d more; download the sheet as JSON for all of them.", left))
 	}

@@ -16,6 +16,7 @@ import (
 	"tallyman/internal/httpapi/body"
 	"tallyman/internal/session"
 	"tallyman/internal/sheet"
+	"tallyman/internal/text"
 	"tallyman/internal/webhook"
 )
 
@@ -181,7 +182,7 @@ func handleWebhooks(c *call, hooks *webhook.Service) (a webhooksAnswer, err erro
 		return a, err
 	}
 	c.note("webhooks", len(all))
-	return webhooksAnswer{each(all, c.webhookInfo), webhook.Types, webhook.Usual, webhook.MaxEndpoints}, nil
+	return webhooksAnswer{text.Each(all, c.webhookInfo), webhook.Types, webhook.Usual, webhook.MaxEndpoints}, nil
 }
 
 func handleAddWebhook(c *call) (a webhookAnswer, err error) {
@@ -268,7 +269,7 @@ func handleDeliveries(c *call) (a deliveriesAnswer, err error) {
 		return a, err
 	}
 	c.note("deliveries", len(page.Deliveries))
-	return deliveriesAnswer{each(page.Deliveries, deliveryOf), page.Next}, nil
+	return deliveriesAnswer{text.Each(page.Deliveries, deliveryOf), page.Next}, nil
 }
 
 // webhookRoutes are the routes of webhooks.

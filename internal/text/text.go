@@ -73,7 +73,8 @@ func List[T any](list []T, most int, each func(T) string) string {
 // Itself returns a text as it is, for List.
 func Itself(s string) string { return s }
 
-// Each returns what a function makes of each element, never nil.
+// Each returns what a function makes of each element. It is never nil, so that JSON has an empty
+// list.
 func Each[S, T any](list []S, of func(S) T) []T {
 	made := make([]T, len(list))
 	for i, e := range list {
